@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lanline.client.chat.history import History
 from lanline.client.sealing.devices import Answer, device_id_in, device_record
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.own import InviteKeys
@@ -335,3 +336,22 @@ def test_leaver_of_a_class_link_reads_no_more(town: Town) -> None:
     late = Device(town, "late", token, joins=False)
     with pytest.raises(AssertionError, match="used up"):
         late.join(token, settles=True)
+
+
+def test_an_only_device_whose_key_nobody_has_any_more_makes_another(town: Town) -> None:
+    """Its home was put back to before it came, and so was the server: nobody could ever give the key of its account."""
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    ana.say("before")
+    assert ben.texts() == ["before"]
+    ben.disconnect()
+    ben.history.close()
+    ben.history = History.in_memory()
+    change(town, "DELETE FROM boxes WHERE kind = 3 AND scope = ?", ben.member.copy.account_id)
+    ben.restart()
+    ben.connect()
+    town.pass_time(1.0)
+    assert ben.member.refusal == ""
+    ben.say("here I am again")
+    assert ana.texts() == ben.texts() == ["before", "here I am again"]
+    assert len(ana.member.copy.chain.accounts[ben.member.copy.account_id].generations) == 2

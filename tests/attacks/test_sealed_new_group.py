@@ -21,6 +21,7 @@ from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND, Offer
 from lanline.client.sealing.people import How
 from lanline.client.view.values import Message, Unreadable
 from lanline.core.changes import OPERATOR, Actor
+from lanline.core.gathering import WAIT_S
 from lanline.core.newgroup import BeginNewGroup
 from lanline.errors import RecordMissing, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
@@ -34,6 +35,7 @@ from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GetBoxes, ReadPastKeys
 from lanline.wire.sealing.entries import Role
 from lanline.wire.sealing.said import SAID_SUITE
+from unit.client.chat.test_logs_over_a_restore import back_up, put_back
 from unit.client.chat.village import Crash, Home, Process, Village
 
 
@@ -246,6 +248,33 @@ def test_who_was_away_reads_in_the_new_group_what_was_said_in_the_old_one_meanwh
     assert not [each for each in village.homes[-1].warnings if "keeps" in each]
 
 
+def test_who_was_away_over_a_restore_reads_in_the_new_group_what_was_said_since(village: Village) -> None:
+    """The restored server has the items of the old chain in another order than who was away."""
+    ann, ben, cai = village.homes
+    (ann_runs,), (ben_runs,), (cai_runs,) = ann.processes, ben.processes, cai.processes
+    back_up(village)
+    village.rest_until(lambda: all(each.member.is_settled for each in (ann_runs, ben_runs, cai_runs)))
+    turn(village, ben_runs)
+    say(ben_runs, "#lobby", "lost with its key")
+    village.rest_until(lambda: "lost with its key" in texts(cai_runs, "#lobby"))
+    lose(village, cai)
+    put_back(village, is_changed=False)
+    village.rest_until(lambda: village.house.server.core.gathering.shown().told == 2)
+    village.house.clock.pass_time(WAIT_S)
+    village.rest_until(lambda: ben_runs.member.is_current and not ben_runs.member.problem)
+    say(ben_runs, "#lobby", "while you were away")
+    village.rest_until(lambda: "while you were away" in texts(ann_runs, "#lobby"))
+    lose(village, ann)
+    begin_new_group(village, ben_runs.node.own.account)
+    cai.processes = [Process(cai)]
+    village.homes.append(cai)
+    (cai_runs,) = cai.processes
+    found(ben_runs, cai_runs)
+    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
+    cai_runs.member.go_over(offer(cai_runs).group_id)
+    village.rest_until(lambda: "while you were away" in texts(cai_runs, "#lobby"))
+
+
 def test_the_rest_of_the_old_chain_is_read_once_and_never_again(
     village: Village, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,7 +295,7 @@ def test_the_rest_of_the_old_chain_is_read_once_and_never_again(
             process.node.seals.open(process.shown("#lobby"), [unknown])
             village.rest()
         counts.append(len([each for each in asked if isinstance(each, ReadPastKeys)]))
-    assert counts == [1, 0]
+    assert counts == [2, 0]
 
 
 def test_what_is_left_of_the_old_group_is_given_only_to_who_was_in_it_at_its_end(village: Village) -> None:

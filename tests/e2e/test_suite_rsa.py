@@ -10,6 +10,7 @@ from pathlib import Path
 
 from e2e.house import House, house, well
 from e2e.nodes import end_nodes
+from lanline.client.chat.sealed.alarms import alarms_kept_in
 
 RSA_BOX_BYTES = 384
 
@@ -23,7 +24,13 @@ def wait(condition: Callable[[], bool], limit_s: float = 120.0) -> None:
 
 def said(home: House, name: str, where: str) -> list[str]:
     lines = well(home.member(name, "log", where, "--json")).splitlines()
-    return [each["text"] for each in map(json.loads, lines)]
+    return [each["text"] for each in map(json.loads, lines) if each["kind"] != "alarm"]
+
+
+def told(home: House, name: str) -> list[str]:
+    """That something is sealed in this suite, to whoever looked first."""
+    kept = alarms_kept_in(home.folder / name / "chat.db", 9)
+    return [each.text.split(" is sealed in suite rsa")[0] for each in kept if each.kind == "rsa"]
 
 
 def sizes_of_boxes(data: Path) -> set[int]:
@@ -54,6 +61,8 @@ def test_a_pair_and_a_private_room_of_suite_rsa(tmp_path: Path) -> None:
         wait(lambda: said(home, "ben", "#lab") == ["in the lab"])
         assert "invite-only, suite rsa" in well(home.member("ben", "rooms"))
         assert RSA_BOX_BYTES in sizes_of_boxes(home.data)
+        assert told(home, "ben") == ["Your talk with ana", "#lab"]
+        assert told(home, "ana") == ["Your talk with ben", "#lab"]
         fetched = well(home.member("ben", "doctor", "--keys"))
         assert fetched.endswith("All is as it was before.\n")
         assert said(home, "ben", "ana") == ["for your private key", "and for yours"]

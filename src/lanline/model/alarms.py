@@ -25,6 +25,7 @@ class AlarmKind(Enum):
     CARRIED_WRONG = "carried_wrong"
     GROUP = "group"
     KEYS = "keys"
+    RSA = "rsa"
 
 
 class Alarm(NamedTuple):

@@ -242,7 +242,8 @@ class Devices:
                 label = checked_label(open_label(key, each.record, each.sealed_label))
                 return Waiting(each.device, label, each.left_ms, each.record, self._checked(each.record))
         raise RecordMissing(
-            "No device of yours waits with this code. Is it typed as it is shown? A code is good for ten minutes."
+            "No device of yours waits with this code. Is it typed as it is shown? A code is good for ten "
+            "minutes, for one device: lanline devices shows which are in."
         )
 
     def _checked(self, data: bytes) -> DeviceRecord:

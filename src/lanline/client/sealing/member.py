@@ -365,11 +365,22 @@ class GroupMember:
     def _steps_of_member(self, person: Person) -> Steps[None] | None:
         self.refusal = ""
         if not self._context.has_newest_seed:
-            return self.secrets.fetch_seed()
+            return self._get_seed()
         keys = self.offering.key_steps()
         if keys is not None or self.entering.wants_recovery:
             return keys or self._make_recovery()
         return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
+
+    def _get_seed(self) -> Steps[None]:
+        """Where the server has lost it too, and there is no other device that has it: a new one."""
+        try:
+            yield from self.secrets.fetch_seed()
+        except RequestRefused as refused:
+            copy = self.copy
+            is_alone = copy.chain.live_devices(copy.account_id) == [copy.device_id]
+            if refused.code is not RefusalCode.NOT_FOUND or not is_alone:
+                raise
+            yield from self.devices.take_out((), copy.signer)
 
     def _steps_of_scopes(self) -> Steps[None] | None:
         for copy in (self.copy, *self._speaking.values(), *self._reading.values()):

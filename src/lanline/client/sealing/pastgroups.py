@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import structs
+
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
@@ -93,17 +95,20 @@ class PastGroup:
             self._on_change()
 
     def _read_rest(self) -> Steps[None]:
-        copy = self._context.copy
+        """From its beginning: a server that was restored since has it in another order than this device."""
+        through, known = 0, {content for _, _, content in self._tables.items()}
         while True:
-            asked = wire.ReadPastKeys(0, self._group_id, copy.sequence)
+            asked = wire.ReadPastKeys(0, self._group_id, through)
             found = yield from self._context.server.ask(asked, wire.KeyEntries)
             if not found.entries:
                 self._tables.note_whole()
                 return
-            before = copy.sequence
-            copy.add(found.entries)
-            if copy.sequence == before:
+            if found.entries[-1].sequence <= through:
                 return  # nothing that follows: asked again on another link
+            through = found.entries[-1].sequence
+            new = [each for each in found.entries if each.content not in known]
+            at = self._context.copy.sequence
+            self._context.copy.add([structs.replace(each, sequence=at + n) for n, each in enumerate(new, 1)])
 
     def _fetch_seed(self) -> Steps[None]:
         """Of the account that this device had there, by the box for this device."""

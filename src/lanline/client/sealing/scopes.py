@@ -8,6 +8,7 @@ which this device came to know it.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 from lanline.client.sealing.epochcopy import EpochCopy, Secrets
@@ -115,6 +116,8 @@ class Scopes:
         self._by_id: dict[bytes, EpochCopy] = {}
         self._named: tuple[int, dict[bytes, list[bytes]]] = (0, {})
         self._rsa_pairs = tables.rsa_pairs()
+        self.tell_rsa: Callable[[str, str], None] = lambda _, text: group.news.append(text)
+        """That a conversation, by its title, is sealed in suite `rsa`; a sentence for the person."""
         self.pinned = tables.pinned_rooms()
         self._formerly_private = tables.formerly_private()
         """The private rooms that this device is in, by their names: nothing else goes by one of these."""
@@ -258,9 +261,8 @@ class Scopes:
         if scope_id not in self._rsa_pairs:
             self._rsa_pairs.add(scope_id)
             self._tables.put_rsa_pair(scope_id)
-            self._group.news.append(
-                f"Your talk with {place.name} is sealed in suite rsa from now on, for good. {_QUANTUM}"
-            )
+            text = f"Your talk with {place.name} is sealed in suite rsa from now on, for good. {_QUANTUM}"
+            self.tell_rsa(place.name, text)
         begun = min((at for _, at in in_rsa.epochs.values()), default=MAX_INTEGER)
         return [Sealing(in_rsa, scope_id), Sealing(copy, copy.scope.id, begun)]
 
@@ -308,7 +310,7 @@ class Scopes:
         if copy.is_in and pinned is None:
             self.pin(place.name, copy.id)
             if copy.scope.is_rsa:
-                self._group.news.append(f"#{place.name} is sealed in suite rsa. {_QUANTUM}")
+                self.tell_rsa(f"#{place.name}", f"#{place.name} is sealed in suite rsa. {_QUANTUM}")
         elif pinned == copy.id and copy.is_complete and not copy.is_in:
             del self.pinned[place.name]
             self._tables.pin_room(place.name, None)

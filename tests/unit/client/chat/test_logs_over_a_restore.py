@@ -9,16 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from lanline.client.chat.database import STEPS, Database
 from lanline.client.chat.lost import hash_at_or_below, too_near
 from lanline.client.chat.sealed import watch as watching
+from lanline.client.chat.sealed.content import OPENED
 from lanline.client.chat.sealed.seenlogs import Named, SeenPages
 from lanline.client.sealing.logchain import LogChain
 from lanline.core.history import end_history
 from lanline.storage.api import Transaction
+from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import GroupIs
-from lanline.wire.sealing.said import Words
+from lanline.wire.sealing.said import SAID_SUITE, Words
+from unit.client.chat.test_against_server import entries_of
 from unit.client.chat.test_sealed_logs import START, change_the_first, entry
 from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village
@@ -325,3 +329,17 @@ def test_pages_that_are_read_backwards_are_held_to_what_words_in_them_name() -> 
     assert pages.add(changed, [words(22, hashes[22])]) is not None
     pages = SeenPages()
     assert pages.add(log[30:], [words(35, hashes[35]), words(38, b"x" * 32, b"another ")]) is None, "of another history"
+
+
+def test_what_came_and_was_not_kept_yet_has_another_place_after_a_restore(village: Village) -> None:
+    cai = Process(village.homes[2])
+    village.homes[2].processes = [cai]
+    shown = cai.shown("#lobby")
+    first = next(each for each in entries_of(village, shown.log) if each.suite == SAID_SUITE)
+    came = LogEntry(
+        first.sequence, first.entry_id, first.account, first.device, first.time_ms, first.suite, first.content
+    )
+    [before], _ = cai.node.seals.open(shown, [came])
+    cai.node.seals._begin_history(b"restored")
+    [after], _ = cai.node.seals.open(shown, [structs.replace(came, sequence=came.sequence + 1)])
+    assert (before.suite, after.suite) == (OPENED, OPENED)

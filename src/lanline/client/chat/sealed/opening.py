@@ -182,6 +182,10 @@ class PastWords:
         self._forget(log, struck)
         return [doubted(each, struck[each.sequence]) for each in found if each.suite in {OPENED, EARLIER, DOUBTED}]
 
+    def forget_unkept(self) -> None:
+        """The server's history is another: what has come and is not on the disk has other places now."""
+        self._recent.clear()
+
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
         self._recent.pop(log, None)

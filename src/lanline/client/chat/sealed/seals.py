@@ -94,6 +94,7 @@ class Seals:
             self._scopes = context.scopes
             self.context = context
             self.watch = Watch(context, self._words, node)
+            context.scopes.tell_rsa = self.watch.tell_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
             self._unread = Unread(context, node.history)
@@ -159,6 +160,10 @@ class Seals:
             self.context.history = history
             self._forget_places()
             self.watch.forget_all()
+            assert self.past is not None
+            self.past.forget_unkept()
+            assert self.carried is not None
+            self.carried.forget_all()
 
     def _forget_places(self) -> None:
         assert self._words is not None

@@ -221,6 +221,10 @@ class Watch:
             self.alarms.ring(Alarm(AlarmKind.GROUP, copy.problem))
         self._ask_later()
 
+    def tell_rsa(self, title: str, text: str) -> None:
+        """Nothing is wrong with it; but it holds less, and whoever is concerned hears of it, there now or later."""
+        self.alarms.ring(Alarm(AlarmKind.RSA, text, "", title))
+
     # Who names more of the chain than is here.
 
     def _ask_later(self) -> None:
