@@ -305,7 +305,8 @@ async def _revoke_at_server(client: ChatClient, which: str) -> tuple[int, None]:
 
 
 async def _chosen(client: ChatClient, which: str) -> DeviceInfo:
-    usable = [each for each in await _own(client) if not each.is_revoked]
+    found = await _own(client)
+    usable = [each for each in found if not each.is_revoked]
     named = [each for each in usable if str(each.device) == which] or [each for each in usable if each.label == which]
     if not named and any(str(each.device) == which for each in found):
         raise RecordMissing(f"Device {which} is out already.")
