@@ -20,6 +20,7 @@ from lanline.client.pin import KnownServer, write_pin
 from lanline.client.sealing.opener import open_all
 from lanline.client.view.events import CaughtUp, EntriesReceived, NodeEvent
 from lanline.crypto.identity import Identity
+from lanline.ids import new_entry_id
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import LogId, NewEntry
 from lanline.proto.channels import Channel
@@ -110,7 +111,8 @@ def _append(data: Path, count: int) -> None:
 
 def _entry(log: LogId) -> NewEntry:
     now_ms = int(time.time() * 1000)
-    return NewEntry(log, os.urandom(16), AccountId(1), DeviceId(1), now_ms, "plain", os.urandom(MESSAGE_BYTES))
+    entry_id = new_entry_id(now_ms, os.urandom)
+    return NewEntry(log, entry_id, AccountId(1), DeviceId(1), now_ms, "plain", os.urandom(MESSAGE_BYTES))
 
 
 async def _timed(serving: Serving, behind: int, begin: Callable[[asyncio.Event], None]) -> Reading:

@@ -45,8 +45,8 @@ def pytest_collection() -> Iterator[None]:
     gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    workers.order(items)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    workers.order(items, side_by_side=hasattr(config, "workerinput"))
 
 
 @pytest.hookimpl(optionalhook=True)

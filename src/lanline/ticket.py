@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
@@ -103,19 +104,20 @@ def _set(settled: asyncio.Future[None]) -> None:
 def follow(steps: Steps[T]) -> Ticket[T]:
     """Takes the steps as their answers come. When the ticket is cancelled no further one is taken."""
     outcome: Ticket[T] = Ticket()
-
-    def go_on(_: object = None) -> None:
-        if outcome.is_cancelled:
-            steps.close()
-            return
-        try:
-            waited = next(steps)
-        except StopIteration as end:
-            outcome.settle(end.value)
-        except Exception as problem:  # noqa: BLE001 -- handed to whoever waits
-            outcome.settle(problem)
-        else:
-            waited.when_settled(go_on)
-
-    go_on()
+    _go_on(steps, outcome)
     return outcome
+
+
+def _go_on(steps: Steps[T], outcome: Ticket[T], _: object = None) -> None:
+    """Not a function inside of `follow`: one that names itself would keep each answer until garbage is collected."""
+    if outcome.is_cancelled:
+        steps.close()
+        return
+    try:
+        waited = next(steps)
+    except StopIteration as end:
+        outcome.settle(end.value)
+    except Exception as problem:  # noqa: BLE001 -- handed to whoever waits
+        outcome.settle(problem)
+    else:
+        waited.when_settled(partial(_go_on, steps, outcome))

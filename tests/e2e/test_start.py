@@ -116,6 +116,16 @@ def test_ctrl_c_at_the_question_leaves_nothing_running(person: Person) -> None:
     assert not has_server(person)
 
 
+def test_ctrl_c_in_the_chat_stops_the_server_and_asks_nothing_more(person: Person) -> None:
+    program = person.start("--name", "ana")
+    program.wait_out("#lobby>")
+    program.write(b"\x03")
+    assert program.wait_end() == 0
+    assert "password" not in told(program).rpartition("#lobby>")[2]
+    assert "The server is stopped" in told(program)
+    assert not has_server(person)
+
+
 def test_a_server_that_runs_is_used_and_stays(person: Person, tmp_path: Path) -> None:
     with house(tmp_path) as home:
         server = home.serve(data=person.data, port=person.port)

@@ -83,19 +83,24 @@ def _seal_in_rsa(home: Path, name: str) -> None:
     at_server(home, DEFAULT_TIMEOUT_S, lambda call: call.ask(SealInRsa(name)), with_group=True)
 
 
-def chat_at_terminal(folder: Path, place: str = "", server: str = "", name: str = "") -> None:
-    if run(_at_terminal(folder, place, server, name)):
+def chat_at_terminal(folder: Path, place: str = "", server: str = "", name: str = "") -> bool:
+    """Whether the person may be asked something afterwards: they have not left by Ctrl+C."""
+    lacks_password, may_be_asked = run(_at_terminal(folder, place, server, name))
+    if lacks_password and may_be_asked:
         from lanline.cli.password import offer_password
 
         offer_password(folder)
+    return may_be_asked
 
 
 def is_terminal() -> bool:
     return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-async def _at_terminal(folder: Path, place: str, server: str, name: str) -> bool:
-    """Asks whoever sits there when this home is nobody yet. Whether it made an account, still without a password."""
+async def _at_terminal(folder: Path, place: str, server: str, name: str) -> tuple[bool, bool]:
+    """Asks whoever sits there when this home is nobody yet. Whether it made an account, still without a password; and
+    whether the person may be asked for one.
+    """
     from lanline.client.pin import read_pin
 
     pin = read_pin(folder)
@@ -103,7 +108,7 @@ async def _at_terminal(folder: Path, place: str, server: str, name: str) -> bool
     if pin is None:
         answers = await _enrol(folder, server, name)
         if answers is None:
-            return False
+            return False, False
         lacks_password = not answers.password
     elif server or name:
         await _find_again(folder, pin, server or pin.place, name or pin.nick)
@@ -113,8 +118,9 @@ async def _at_terminal(folder: Path, place: str, server: str, name: str) -> bool
 
     async with Face(node) as face:
         here = await _opened(face, place, _AT_TERMINAL_S)
-        await TerminalChat(face, here).run()
-    return lacks_password
+        talk = TerminalChat(face, here)
+        await talk.run()
+    return lacks_password, not talk.was_interrupted
 
 
 async def _find_again(folder: Path, pin: KnownServer, server: str, name: str) -> None:

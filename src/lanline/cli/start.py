@@ -90,11 +90,12 @@ def start(
         unsent: StillQueued | None = None
         with _server(folder, port, mine, serves=serves) as is_ours:
             is_new = _enter(folder, mine, nick)
+            may_be_asked = False
             try:
-                chat_at_terminal(mine)
+                may_be_asked = chat_at_terminal(mine)
             except StillQueued as problem:
                 unsent = problem
-            if is_new and unsent is None:
+            if is_new and may_be_asked:
                 offer_password(mine)
             if is_ours:
                 show_line("Stopping the server …")

@@ -41,6 +41,8 @@ class TypedLines:
         self._prompt = prompt
         self._limit_bytes = limit_bytes
         self._terminal, self._pastes = input_with_pastes(limit_bytes)
+        self.was_interrupted = False
+        """By Ctrl+C, which leaves without another question."""
         self._session: PromptSession[str] = PromptSession(
             erase_when_done=True,
             bottom_toolbar=toolbar,
@@ -87,7 +89,10 @@ class TypedLines:
         """None when the person leaves, by Ctrl+C or Ctrl+D."""
         try:
             return await self._session.prompt_async(self._prompt, handle_sigint=False)
-        except (EOFError, KeyboardInterrupt):
+        except KeyboardInterrupt:
+            self.was_interrupted = True
+            return None
+        except EOFError:
             return None
 
     async def ask(self, question: str, *, is_secret: bool = False) -> str | None:

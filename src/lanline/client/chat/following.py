@@ -118,9 +118,8 @@ class LogReader:
         log = track.shown.log
         held = self._held.get(log)
         last = self._gathering.last(log) or (held[-1].sequence if held else self._intake.through(track))
-        for expected, entry in enumerate(came, last + 1):
-            if entry.sequence != expected:
-                raise ProtocolViolation("it left a gap in a log, or said something twice")
+        if [each.sequence for each in came] != list(range(last + 1, last + 1 + len(came))):
+            raise ProtocolViolation("it left a gap in a log, or said something twice")
 
     def _open_ahead(self, log: int, came: Sequence[LogEntry], ahead: Ahead) -> Iterator[Asked | None]:
         return self._seals.open_ahead(self._conversations[log].shown, came, ahead)

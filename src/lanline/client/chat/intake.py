@@ -170,13 +170,10 @@ class Intake:
         log, through, is_live = shown.log, entries[-1].sequence, track.following is Following.LIVE
         if self._seals.past is not None:
             self._seals.past.note_kept(log, through)
-        silent, read = {own, *self._ignored.names}, shown.read
-        unread = sum(
-            [
-                each.account not in silent and each.sequence > read and each.suite not in SUITES_OF_KEYS
-                for each in entries
-            ]
-        )
+        silent, read, unread = {own, *self._ignored.names}, shown.read, 0
+        for entry in entries:
+            if entry.account not in silent and entry.sequence > read and entry.suite not in SUITES_OF_KEYS:
+                unread += 1
         track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
         for entry in said_by_account(entries, own):
             self._own.note_sent(log, entry)

@@ -38,7 +38,7 @@ class Topics:
 
     def note(self, event: events.NodeEvent) -> None:
         match event:
-            case events.EntriesReceived(log, messages) if any(isinstance(each.content, Topic) for each in messages):
+            case events.EntriesReceived(log, messages) if Topic in {type(each.content) for each in messages}:
                 self._look(log)
             case (
                 events.EntriesOpened(log) | events.EarlierReceived(log) | events.CopyParted(log) | events.CaughtUp(log)

@@ -76,6 +76,11 @@ class TerminalChat:
     def _rows_above(self) -> int:
         return self._lines.rows_above()
 
+    @property
+    def was_interrupted(self) -> bool:
+        """The person has left by Ctrl+C, and wants no more questions."""
+        return self._lines.was_interrupted
+
     async def run(self) -> None:
         """Until the person leaves, or it cannot go on, which raises the reason. Raises StillQueued in the end."""
         with telling_queued(lambda: queued(self._view)):

@@ -6,7 +6,7 @@ import msgspec
 
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
-from lanline.model.content import Content, KnownDevices, KnownPerson, Note, Report, Topic, check_content
+from lanline.model.content import Content, KnownDevices, KnownPerson, Note, Report, Text, Topic, check_content
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
@@ -132,21 +132,22 @@ def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     if suite not in _WITH_WORDS:
         return NoWords() if suite in SUITES_OF_KEYS or suite == AGAIN else _not_opened(suite, sealed)
     try:
-        content = _decoded(suite, sealed)
+        content = _decoder.decode(sealed)
+        check_content(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
+        return Unreadable(suite)
+    if type(content) is Text:  # most are
+        return content
+    return _believed(suite, content)
+
+
+def _believed(suite: str, content: Content | Note) -> Content | Unreadable | NoWords:
+    if isinstance(content, Topic) and suite == PLAIN:  # no entry sets one there
         return Unreadable(suite)
     if isinstance(content, _NOTES):  # in plain it is the server's word
         return NoWords(content if suite == OPENED else None)
     if isinstance(content, Report) and suite == PLAIN:  # a verdict is this device's own, or none
         return msgspec.structs.replace(content, verdict="")
-    return content
-
-
-def _decoded(suite: str, body: bytes) -> Content | Note:
-    content = _decoder.decode(body)
-    check_content(content)
-    if isinstance(content, Topic) and suite == PLAIN:  # no entry sets one there
-        raise InvalidInput("A topic is sealed.")
     return content
 
 
