@@ -125,7 +125,7 @@ class GroupContext:
         self.clock = clock
         self.entropy = entropy
         self.server = Asking(line, clock, entropy)
-        self.copy = GroupCopy(keys, tables)
+        self.copy = GroupCopy(keys, tables, clock.now_ms)
         self.link_fingerprint = link_fingerprint
         self.scopes = Scopes(self.copy, tables)
         self.own = OwnEntries(self.copy, keys.device_secret, link_fingerprint, entropy)

@@ -6,8 +6,9 @@ sealed until the person has seen it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
@@ -19,8 +20,9 @@ from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SigningKey
-from lanline.errors import IdentityProblem, ProtocolViolation
+from lanline.errors import HistoryProblem, IdentityProblem, ProtocolViolation
 from lanline.proto.chain.branches import parting
+from lanline.proto.chain.epochs import Epoch, outlived_ms
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.rules import follow
 from lanline.proto.chain.scopes import Scope, group_scope
@@ -47,9 +49,12 @@ _KEPT_EVERY = 100
 
 
 class GroupCopy(EpochCopy):
-    def __init__(self, keys: Keystore, tables: GroupTables) -> None:
+    def __init__(self, keys: Keystore, tables: GroupTables, now_ms: Callable[[], int] = lambda: 0) -> None:
+        """`now_ms`: by the own clock, whatever the server says."""
         super().__init__(tables, tables.secrets())
         self._keys = keys
+        self._now_ms = now_ms
+        self._outlived: tuple[Chain, Epoch, int] | None = None
         self._is_unkept = False
         """The disk is full: what was seen last stands in no file yet."""
         signer = SigningKey.of_device(keys.device_secret)
@@ -358,6 +363,24 @@ class GroupCopy(EpochCopy):
     @property
     def scope(self) -> Scope:
         return group_scope(self.chain)
+
+    def sealing_epoch(self) -> Epoch | None:
+        """None also a day after a link ended that opens it."""
+        epoch = super().sealing_epoch()
+        if epoch is None:
+            return None
+        if self._outlived is None or self._outlived[0] is not self.chain or self._outlived[1] is not epoch:
+            self._outlived = self.chain, epoch, outlived_ms(self.chain, epoch, self._since_ms(epoch))
+        return epoch if self._now_ms() < self._outlived[2] else None
+
+    def _since_ms(self, epoch: Epoch) -> int:
+        """By the own clock, since when this device could seal under it."""
+        since_ms = self._tables.epoch_since(epoch.epoch_id)
+        if since_ms is None:
+            since_ms = self._now_ms()
+            with contextlib.suppress(HistoryProblem):  # a full disk stops no work
+                self._tables.put_epoch_since(epoch.epoch_id, since_ms)
+        return since_ms
 
 
 def _mark(head: bytes) -> bytes:

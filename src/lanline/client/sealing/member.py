@@ -387,6 +387,7 @@ class GroupMember:
             if lacking := self.secrets.lacking(copy):
                 self._context.clock.call_later(ASK_AGAIN_S, self._go_on)
                 return self.secrets.fetch(copy, lacking[:_EPOCHS_AT_ONCE])
+        self.copy.sealing_epoch()  # which notes since when it is here
         for scope_id, copy in list(self._speaking.items()):
             if not copy.may_begin or copy.sealing_epoch() is not None:
                 del self._speaking[scope_id]

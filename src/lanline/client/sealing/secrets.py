@@ -180,9 +180,12 @@ class Secrets:
         copy.believe(copy.epochs[epoch_id][0], secret)
 
     def _readers(self, copy: EpochCopy) -> list[Recipient]:
-        """Never who has once ended, whatever chain is shown."""
+        """Never who has once ended, whatever chain is shown; nor an invite past its time by the own clock or the
+        server's.
+        """
         context = self._context
-        return [each for each in copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+        now_ms = max(context.now_ms(), context.clock.now_ms())
+        return [each for each in copy.scope.readers(now_ms) if each.id not in context.keys.ended]
 
     def _reads(self, copy: EpochCopy, recipient: Recipient) -> bool:
         if recipient.kind is RecipientKind.INVITE:

@@ -23,6 +23,7 @@ _CACHE = b"lanline cache 1\0"
 _NONCE_BYTES = 12
 CHECKED = "chain_checked_to"
 """Of a group before this one: with its id behind it."""
+_EPOCH_SINCE = "epoch since"
 _CACHES = ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys")
 _KEEP_STATEMENTS = (
     "INSERT OR REPLACE INTO own_statements SELECT sequence, content FROM chain_items WHERE suite = 'epoch/1'"
@@ -96,6 +97,17 @@ class GroupTables:
     def put_statement(self, epoch_id: bytes, statement: bytes) -> None:
         with self.database.write() as writer:
             writer.execute("INSERT OR IGNORE INTO kept_statements VALUES (?, ?)", (epoch_id, statement))
+
+    def epoch_since(self, epoch_id: bytes) -> int | None:
+        """Since when this device could seal under it, by its clock. None: it is not the one that was noted last."""
+        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (_EPOCH_SINCE,))
+        known = cast("bytes", rows[0][0]) if rows else b""
+        return int.from_bytes(known[len(epoch_id) :], "big") if known.startswith(epoch_id) else None
+
+    def put_epoch_since(self, epoch_id: bytes, since_ms: int) -> None:
+        with self.database.write() as writer:
+            value = epoch_id + since_ms.to_bytes(8, "big")
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_EPOCH_SINCE, value))
 
     def own_items(self) -> list[tuple[str, bytes]]:
         """From height 1 on; none where the server shows the same."""

@@ -20,6 +20,7 @@ from lanline.wire.sealing.entries import RoomSuite
 from lanline.wire.sealing.said import LinkedBack, decode_epoch
 
 MAX_INVITES_SEALED_TO = 200
+_READ_BY_ENDED_MS = 24 * 3600 * 1000
 
 
 class RecipientKind(IntEnum):
@@ -116,6 +117,16 @@ def last_loss_of_pair(chain: Chain, one: bytes, other: bytes) -> int:
 def is_fresh(named_height: int, last_loss: int) -> bool:
     """Whether a new word may be sealed under the epoch that names this height, in a scope with this last loss."""
     return named_height >= last_loss
+
+
+def outlived_ms(chain: Chain, epoch: Epoch, since_ms: int) -> int:
+    """From when on who speaks begins a new one, of the group: a day after an invite that may open this one was used up
+    or was past its time. `since_ms`: since when it is known here. Only a habit of clients: nothing is judged by it.
+    """
+    invites = chain.invites.values()
+    used_up = (each.used_up_ms for each in invites if epoch.height < each.until < NEVER)
+    past = (each.until_ms for each in invites if each.until == NEVER and each.until_ms >= since_ms)
+    return min((*used_up, *past), default=NEVER) + _READ_BY_ENDED_MS
 
 
 def scope_named(content: bytes) -> bytes | None:

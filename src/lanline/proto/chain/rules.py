@@ -169,7 +169,7 @@ def _join(chain: Chain, author: Author, body: entries.Join, signed: SignedEntry)
     if used.uses_left:
         chain = msgspec.structs.replace(chain, invites={**chain.invites, body.invite_id: used})
     else:
-        chain = _with_ended(chain, {body.invite_id: used})
+        chain = _with_ended(chain, {body.invite_id: used._replace(used_up_ms=body.time_ms)})
     return _with_member(chain, joiner, body.invite_id, invite.role)
 
 

@@ -102,6 +102,8 @@ class Invite(NamedTuple):
     role: Role
     since: int
     until: int = NEVER
+    used_up_ms: int = 0
+    """By the entry that did."""
 
 
 class Chain(msgspec.Struct, frozen=True):
