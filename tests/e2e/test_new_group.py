@@ -80,6 +80,8 @@ def test_a_group_whose_only_admin_is_lost_goes_on_as_another_once_each_has_agree
     check_nothing_is_thrown_away(home, "put the group aside")
     check_nothing_is_sealed(home, "put the group aside")
     assert "you are to found another" in str(chain(home, "ben")["problem"])
+    invited = home.member("ben", "invite")
+    assert (invited.returncode, "leads to the server only" in invited.stderr) == (0, True), invited.stderr
     assert "Awaited: cai" in well(home.member("ben", "seal", "--without", "ana", "--yes"))
     shown = chain(home, "cai")
     assert shown["new_group"] == {"founder": "ben", "known": True, "words": chain(home, "ben")["words"]}

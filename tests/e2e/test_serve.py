@@ -32,6 +32,7 @@ def test_a_first_start_makes_everything_and_names_its_admin_by_an_invite(home: H
     assert stat.S_IMODE(home.data.stat().st_mode) == 0o700
     invite = server.first_invite
     assert invite is not None
+    assert "from the home that joined: lanline invite (to let them only ask" in server.said
     assert (InviteLink.parse(invite).host, InviteLink.parse(invite).port) == ("127.0.0.1", server.port)
     home.join("ann", invite)
     [user] = home.admin_json("admin", "users")

@@ -11,6 +11,7 @@ import typer
 
 from lanline.cli.admin.asking import answer, ask_server, say, show_json, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
+from lanline.cli.nodecall import show_note
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lanline.model.invites import InviteLink
 
 _MAX_USES_IN_GROUP = 10_000
+_LEADS_TO_SERVER = "So this link leads to the server only: into the group an admin lets them, if it is not open to all."
 _FOR_EVER_MS = 100 * 366 * 24 * 3600 * 1000
 _UNITS_S = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
@@ -89,7 +91,10 @@ def _of_member(home: Path, uses: int, lifetime_s: int | None, admin: bool) -> by
         raise InvalidInput(f"An invite into a group is for {_MAX_USES_IN_GROUP:,} people at most.")
     try:
         return ask_group(home, lambda client: _make_in_group(client, uses, lifetime_s, admin))
-    except (NotInGroup, NotJoined):
+    except NotJoined:
+        return None
+    except NotInGroup as outside:
+        show_note(f"{outside} {_LEADS_TO_SERVER}")
         return None
 
 

@@ -137,17 +137,17 @@ def _introduction(server: RunningServer, folder: Path) -> str:
     ]
     if server.metrics_port is not None:
         lines.append(f"  Health   http://127.0.0.1:{server.metrics_port}/health")
-    invite = f"lanline invite{_data_option(folder)}"
-    steps = _first_steps(server, invite) if server.first_invite else [f"Invite people with: {invite}"]
+    invite = f"lanline invite (to let them only ask to be let in: lanline invite --data {_quoted(folder)})"
+    steps = _first_steps(server, invite) if server.first_invite else [f"Invite people, from an admin's home: {invite}"]
     lines += ["", *steps, ""]
     return "\n".join(lines)
 
 
-def _data_option(folder: Path) -> str:
-    """As it has to be typed elsewhere, where this folder is not the usual one."""
+def _quoted(folder: Path) -> str:
+    """As it has to be typed elsewhere."""
     import shlex
 
-    return "" if folder == DEFAULT_DATA.expanduser() else f" --data {shlex.quote(str(folder.absolute()))}"
+    return shlex.quote(str(folder.absolute()))
 
 
 def _first_steps(server: RunningServer, invite: str) -> list[str]:
@@ -157,7 +157,7 @@ def _first_steps(server: RunningServer, invite: str) -> list[str]:
         f"  lanline join {server.first_invite} --name YOUR-NAME",
         "",
         "This invite works once, for 7 days. Keep it to yourself: whoever takes it rules the server.",
-        f"Then invite the others with: {invite}",
+        f"Then invite the others, from the home that joined: {invite}",
     ]
 
 

@@ -9,12 +9,13 @@ from bisect import insort
 from math import inf
 
 from lanline.client.sealing.tables import GroupTables
-from lanline.crypto.groups.epochs import commitment_of, open_back
+from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, open_back
 from lanline.proto.chain.epochs import Epoch, is_fresh, judge_epoch
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.scopes import Scope
 from lanline.proto.chain.state import Chain
 from lanline.proto.chain.words import judge_epoch_of_carried
+from lanline.wire.sealing.said import decode_epoch
 
 Secrets = dict[tuple[bytes, bytes], bytes]
 """Of epochs, by scope and id."""
@@ -30,6 +31,8 @@ class EpochCopy:
         """In which its statements lie, as the server calls it on this link; 0: not known."""
         self.epochs: dict[bytes, tuple[Epoch, int]] = {}
         """With the places of their statements."""
+        self.damaged: set[bytes] = set()
+        """Those whose statements the server shows with a signature that does not fit."""
         self.carried: dict[bytes, Epoch] = {}
         """Those whose statements a restored server has lost, and words have brought: they open, and seal nothing."""
         self._newest: list[tuple[Epoch, int]] = []
@@ -57,6 +60,8 @@ class EpochCopy:
         scope = self.scope
         epoch = judge_epoch(chain, scope.id, scope.reads_at, self.epochs, content)
         if isinstance(epoch, Reason):
+            if epoch is Reason.SIGNATURE:
+                self.damaged.add(epoch_id_of(decode_epoch(content)[1].commitment))
             return epoch
         self._add(epoch, place)
         return None
@@ -84,6 +89,7 @@ class EpochCopy:
     def forget_epochs(self) -> None:
         """Their statements come again."""
         self.epochs.clear()
+        self.damaged.clear()
         self._newest.clear()
         self._named.clear()
         self._stale.clear()

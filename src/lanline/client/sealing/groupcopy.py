@@ -110,7 +110,7 @@ class GroupCopy(EpochCopy):
 
     def _keep_state(self) -> None:
         """For the next start, where it would take long to follow the chain anew."""
-        if self.is_apart or self._wrong or self.sequence - self._kept_to < _KEPT_EVERY:
+        if self.is_apart or self._wrong or self.damaged or self.sequence - self._kept_to < _KEPT_EVERY:
             return
         self._tables.put_chain_state(
             self.sequence, ChainState.of(self.chain, list(self.epochs.values()), self.people.state)

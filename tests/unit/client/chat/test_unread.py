@@ -7,8 +7,9 @@ import pytest
 from lanline.client.chat import following
 from lanline.client.chat.sealed.content import UNREAD
 from lanline.model.content import Text
+from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
-from lanline.wire.sealing.said import SAID_SUITE
+from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE
 from unit.client.chat.test_shared_trust import second_device
 from unit.client.chat.village import Process, Village
 
@@ -55,6 +56,17 @@ def test_words_without_their_statement_wait_for_it(village: Village) -> None:
     torn = entry.content[:1] + bytes(16) + entry.content[17:]
     strange = LogEntry(entry.sequence, b"x" * 16, entry.account, 1, 0, SAID_SUITE, torn)
     assert "yet: what says under which key" in ben.node.seals.why_unread(ben.shown("#lobby"), strange)
+
+
+def test_words_whose_statement_is_damaged_on_the_server_wait_for_nothing(village: Village) -> None:
+    ben = village.homes[1].processes[0]
+    entry, shown, copy = sealed_by(ben, "#lobby"), ben.shown("#lobby"), ben.member.copy
+    [(at, _, statement)] = [each for each in copy._tables.items() if each[1] == EPOCH_SUITE]
+    copy.forget_epochs()
+    assert copy.add_statement(copy.chain, at, statement[:-1] + bytes([statement[-1] ^ 1])) is Reason.SIGNATURE
+    assert "what says under which key is damaged on the server" in ben.node.seals.why_unread(shown, entry)
+    assert copy.add_statement(copy.chain, at, statement) is None  # it is whole again
+    assert "damaged" not in ben.node.seals.why_unread(shown, entry)
 
 
 def test_a_device_that_waited_when_it_began_to_read_asks_for_the_keys_of_before_once_it_is_let_in(

@@ -17,6 +17,10 @@ from lanline.wire.sealing.said import CARRIED_SUITE, Header, decode_carried, spl
 _OUTSIDE = "(cannot be read yet: this device is not in the group)"
 _GONE = "(cannot be read: this device is not in the group any more)"
 _STATEMENT = "(cannot be read yet: what says under which key has not come)"
+_DAMAGED = (
+    "(cannot be read: what says under which key is damaged on the server, or was changed there. Whoever has it can "
+    "say it again)"
+)
 _SEED = "(cannot be read yet: another device of yours has to be online once, to give its keys)"
 _CHAIN = "(cannot be read yet: its author has seen more of the group than the server shows here)"
 _BEYOND = "(cannot be read: it is of a group before this one, or of more of this one than the server shows here)"
@@ -55,6 +59,8 @@ class Unread:
         return UNREAD if sealing.copy.may_begin or not sealing.copy.is_complete else _GIVEN_BY_NOBODY
 
     def _without_statement(self, place: Place, entry: LogEntry, header: Header) -> str:
+        if any(header.epoch_id in each.copy.damaged for each in self._context.scopes.sealings(place)):
+            return _DAMAGED
         chain = self._context.copy.chain
         found = self._context.scopes.foreign_statement(place.log, header.epoch_id)
         if found is not None and isinstance(place, Pair) and self._is_of_account_before(place, found.scope):
