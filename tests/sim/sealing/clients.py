@@ -109,7 +109,7 @@ class World:
             + [self._come] * 2
             + [self._lose, self._restart, self._go, self._add, self._add, self._revoke]
         )
-        acts += [self._revoke, self._join_one, self._remove, self._found, self._let_in, self._send_away]
+        acts += [self._revoke, self._join_one, self._remove, self._found, self._let_in, self._send_away, self._pass_day]
         self._chance.choice(acts)()
 
     def _done(self, ticket: Ticket[None]) -> None:
@@ -135,6 +135,12 @@ class World:
             self._say(device, _pair(one.name, other.name), f"{one.name} to {other.name}", other)
         elif one.name in self._inside:
             self._say(device, _ROOM, f"{one.name} in the room")
+
+    def _pass_day(self) -> None:
+        """And more: links that were used up or are past their time cost a new epoch now."""
+        self._town.house.clock.pass_time(26 * 3600.0)
+        self._town.settle()
+        self.figures["days"] += 1
 
     def _set_topic(self) -> None:
         """By ana, who owns both rooms."""
