@@ -298,7 +298,7 @@ class Opening:
     def authors(self, entries: Sequence[LogEntry]) -> dict[int, str]:
         return {account: self._name_of(account) for account in {each.account for each in entries}}
 
-    def open_even(
+    def open_whole(
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead
     ) -> list[LogEntry] | None:
         """All of these as they are kept, where all is as it should be; None: they are to be judged word by word."""
@@ -308,17 +308,17 @@ class Opening:
         if not stretches or are_others or any(each.suite != SAID_SUITE for each in entries):
             return None
         bodies = _bodies(first, len(entries), stretches)
-        evens = self._words.even(place, stretches)
-        is_even = (
-            evens is not None
+        believed = self._words.believed(place, stretches)
+        is_whole = (
+            believed is not None
             and not _is_for_programs(b"".join(bodies))
-            and self._watch.is_even(shown, evens)
+            and self._watch.has_nothing_to_tell(shown, believed)
             and self._past.are_new(shown.log, entries)
         )
-        if evens is None or not is_even:
+        if believed is None or not is_whole:
             return None
-        self._words.note_even(shown.log, evens)
-        self._watch.note_even(shown, evens)
+        self._words.note_believed(shown.log, believed)
+        self._watch.note_believed(shown, believed)
         return [opened(each, body) for each, body in zip(entries, bodies, strict=True)]
 
     def open(

@@ -65,7 +65,7 @@ class Seals:
         self._clock = clock = node.clock
         self._line = line = node.line
         self.watch: Watch | None = None
-        self._aside = node.aside
+        self._opener = node.opener
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
         self._fetched: set[int] = set()
@@ -329,17 +329,17 @@ class Seals:
     # In.
 
     def expect_much(self) -> None:
-        """So much is on its way that it is opened in a program of its own."""
-        if self._aside is not None:
-            self._aside.begin()
+        """So much is on its way that another program opens it."""
+        if self._opener is not None:
+            self._opener.begin()
 
     def open_ahead(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> Iterator[Asked | None]:
         """Some at each step, of what is given to `open` later."""
         if self._words is None or self._opening is None or not self.is_sealed:
             return iter(())
-        if self._aside is not None and len(entries) >= _MUCH and self._aside.is_ready:
+        if self._opener is not None and len(entries) >= _MUCH and self._opener.is_ready:
             ahead.authors = self._opening.authors(entries)
-            return self._words.open_aside(self.place(shown), entries, ahead, self._aside.ask)
+            return self._words.open_elsewhere(self.place(shown), entries, ahead, self._opener.ask)
         said, ahead.authors = self._opening.said(entries)
         return self._words.open_ahead(self.place(shown), said, ahead)
 
@@ -347,8 +347,8 @@ class Seals:
         self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
     ) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
-        if ahead is not None and (even := self._open_even(shown, entries, ahead)) is not None:
-            return even, None
+        if ahead is not None and (whole := self._open_whole(shown, entries, ahead)) is not None:
+            return whole, None
         first = next((each.sequence for each in entries if each.suite in UNOPENED), None)
         self.note_keys(shown, entries)
         if first is None or self._opening is None or self.carried is None or not self.is_sealed:
@@ -361,14 +361,14 @@ class Seals:
         kept = self.carried.once(shown.log, kept)
         return self._plain.judged(shown.log, kept), min([*lacking, *carried], default=None)
 
-    def _open_even(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> list[LogEntry] | None:
-        """All of these where all is as it should be. None: they are to be judged word by word."""
+    def _open_whole(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> list[LogEntry] | None:
+        """All of these, if all is as it should be. None: they are to be judged word by word."""
         if self._opening is None or self.carried is None or not self.is_sealed or self.carried.has_any(shown.log):
             return None
-        even = self._opening.open_even(shown, self.place(shown), entries, ahead)
-        if even is not None:
+        whole = self._opening.open_whole(shown, self.place(shown), entries, ahead)
+        if whole is not None:
             self._plain.note_opened(shown.log, entries[0].sequence)
-        return even
+        return whole
 
     def topic(self, shown: Conversation, entry: LogEntry) -> Topic | Lacks | None:
         """What an entry sets that the server shows by itself. None: nothing that is believed."""
