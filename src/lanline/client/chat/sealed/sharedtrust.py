@@ -1,5 +1,5 @@
 """Owns what the devices of a person tell each other in the notes to oneself: whom the person has verified or accepted,
-and what the devices are called.
+and what the devices are called. Which labels count: `devicelabels`.
 
 Only what came sealed counts, in the talk of the account with itself, where nobody else can say anything; and of another
 device only as long as that is one of the account's.
@@ -78,7 +78,7 @@ class SharedTrust:
 
 
 class SharedLabels:
-    """What a device knows of it at first hand it says again when one comes or goes: so who comes later knows it."""
+    """Says the labels that this device may pass on, whenever a device comes or goes: so who comes later knows them."""
 
     def __init__(
         self, member: GroupMember, context: GroupContext, conversations: Conversations, outbox: Outbox
@@ -90,14 +90,14 @@ class SharedLabels:
         self._asked_of: object = None
         """The link on which the server was asked for what it knows of before."""
 
-    def may_call(self, device_id: bytes) -> bool:
+    def may_rename(self, device_id: bytes) -> bool:
         return device_id in self._member.devices.labels.live
 
-    def call(self, device_id: bytes, label: str) -> None:
+    def rename(self, device_id: bytes, label: str) -> None:
         """Raises RecordMissing."""
-        if not self.may_call(device_id):
+        if not self.may_rename(device_id):
             raise RecordMissing("This device is not in the group: let it in first, and then name it.")
-        self._say((self._member.devices.labels.call(device_id, label),))
+        self._say((self._member.devices.labels.rename(device_id, label),))
 
     def note(self, event: NodeEvent) -> None:
         for each in notes_in(self._conversations, event):
@@ -113,7 +113,7 @@ class SharedLabels:
             return
         is_new = not labels.stands(copy.device_id)
         if is_new:
-            labels.call(copy.device_id, context.label)
+            labels.rename(copy.device_id, context.label)
         said = digest_of(*labels.live).hex()
         if len(labels.live) > 1 and (is_new or said != context.keys.labels_said):
             context.keys.labels_said = said
