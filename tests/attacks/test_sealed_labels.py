@@ -75,6 +75,16 @@ def test_each_device_knows_what_all_are_called_also_one_that_comes_later(
     assert not [each for each in ann.node.messages(notes.log) if each.is_said]
 
 
+def test_more_devices_than_one_note_can_name_are_all_known(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An admin may allow more of them."""
+    for module in ("lanline.model.content", "lanline.client.chat.sealed.sharedtrust"):
+        monkeypatch.setattr(f"{module}.MAX_DEVICES_NAMED", 1)
+    ann = name_first(village)
+    devices = (ann, second_device(village, NAMES[1]), second_device(village, NAMES[2], 3))
+    all_three = dict(zip(map(own, devices), NAMES, strict=True))
+    rest_until(village, lambda: all(called(each) == all_three for each in devices))
+
+
 def test_a_stolen_server_and_a_backup_hold_no_label(village: Village, tmp_path: Path) -> None:
     ann = name_first(village)
     second = second_device(village, NAMES[1])

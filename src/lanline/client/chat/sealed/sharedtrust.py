@@ -18,6 +18,7 @@ from lanline.crypto.groups.ids import digest_of
 from lanline.errors import LanlineError, RecordMissing
 from lanline.ids import Entropy
 from lanline.model.content import DeviceLabel, KnownDevices, KnownPerson, Note
+from lanline.model.devices import MAX_DEVICES_NAMED
 from lanline.model.logs import ENTRY_ID_BYTES
 from lanline.ticket import Ticket, follow
 
@@ -122,7 +123,9 @@ class SharedLabels:
 
     def _say(self, labels: tuple[DeviceLabel, ...]) -> None:
         name, entropy = self._conversations.directory.own.name, self._context.entropy
-        self._outbox.say(name, KnownDevices(labels), entropy(ENTRY_ID_BYTES))
+        for start in range(0, len(labels), MAX_DEVICES_NAMED):
+            known = KnownDevices(labels[start : start + MAX_DEVICES_NAMED])
+            self._outbox.say(name, known, entropy(ENTRY_ID_BYTES))
 
     def _take_plain(self) -> None:
         if self._asked_of is not self._context.person and self._context.person is not None:
