@@ -378,7 +378,9 @@ class OutboxRows:
 
 
 def _take_off_outbox(writer: sqlite3.Connection, mine: Sequence[LogEntry], came: Collection[bytes]) -> None:
-    """Read in its log. Behind what a copy of this home has said, sealed otherwise, no seal names what stands."""
+    """They stand in their log. If a copy of this home has sealed one of them otherwise, the seals of what follows name
+    what does not stand: it is sealed anew.
+    """
     is_any = mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone()
     for each in mine if is_any else ():
         gone = "DELETE FROM outbox WHERE entry_id = ? RETURNING log, position, sealed"

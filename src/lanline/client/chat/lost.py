@@ -107,7 +107,7 @@ def note_carried(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntr
 
 
 def _drop_brought(writer: sqlite3.Connection, words: CarriedWords) -> None:
-    """What is the same, sealed. An id is free for everybody; which account has which number is the server's word."""
+    """Only the same sealed bytes: anybody can take an id, and the number of an account is the server's word."""
     found = writer.execute(
         "SELECT log, account, entry_id, said FROM set_aside WHERE sealed_id = ? AND said IS NOT NULL", (words.entry_id,)
     ).fetchall()

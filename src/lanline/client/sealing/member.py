@@ -372,7 +372,7 @@ class GroupMember:
         return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
 
     def _get_seed(self) -> Steps[None]:
-        """Where the server has lost it too, and there is no other device that has it: a new one."""
+        """If the server has lost it, and no other device of the account could have it, a new one is made."""
         try:
             yield from self.secrets.fetch_seed()
         except RequestRefused as refused:

@@ -34,7 +34,7 @@ from lanline.wire.sealing.said import CARRIED_SUITE, decode_carried, split_said
 from lanline.wire.sealing.said import CarriedWords as SealedWords
 
 _Key = tuple[int, bytes, bytes]
-"""The author's account and id, which alone are the server's word and anybody's, and the hash of what was said."""
+"""Account, id and hash of the words. Without the hash: an account is the server's word, and an id anybody can take."""
 
 
 class CarriedEntries:
@@ -44,7 +44,7 @@ class CarriedEntries:
         self._directory = directory
         self._alarms = alarms
         self._known: dict[int, dict[_Key, int]] = {}
-        """By log, the places of those that were brought."""
+        """By log, the first places of words that somebody has brought."""
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""

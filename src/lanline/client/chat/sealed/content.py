@@ -73,7 +73,7 @@ def said_by(body: bytes, device_id: bytes) -> bytes:
 
 
 class CarriedWords(msgspec.Struct, frozen=True, array_like=True):
-    """As they are kept: the entry itself is of who has brought them."""
+    """Words that were brought back, as they are kept: the entry itself is by whoever has brought them."""
 
     account: int
     """Of whoever said them."""
@@ -82,7 +82,7 @@ class CarriedWords(msgspec.Struct, frozen=True, array_like=True):
     """By their author's clock."""
     body: bytes
     said_hash: bytes = b""
-    """SHA-256 of what was sealed: by it they are the same, whoever the server says that an account is."""
+    """SHA-256 of what was sealed: by it two are the same, whichever numbers the server gives to accounts."""
 
 
 _carried: msgspec.msgpack.Decoder[CarriedWords] = msgspec.msgpack.Decoder(CarriedWords)
@@ -101,7 +101,7 @@ def decoded_carried(content: bytes) -> CarriedWords:
 
 
 def again(entry: LogEntry, words: CarriedWords | None = None) -> LogEntry:
-    """`words`: which, where somebody has brought them."""
+    """Not shown: the same words stand at a lower place. `words`: which they are, if somebody has brought them."""
     kept = b"" if words is None else _encoder.encode(msgspec.structs.replace(words, body=b""))
     return _kept_as(entry, AGAIN, kept)
 

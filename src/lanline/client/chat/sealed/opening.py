@@ -151,7 +151,7 @@ class PastWords:
         return True
 
     def note_kept(self, log: int, through: int) -> None:
-        """It is on the disk up to there. While much is on its way, what is known is not looked through each time."""
+        """It is on the disk up to there. While much is on its way, what is remembered is seldom tidied up."""
         recent = self._recent.get(log)
         if recent and len(recent) < _MOST_RECENT and recent[next(reversed(recent))] > through:
             return
@@ -263,7 +263,7 @@ def _bodies(first: int, count: int, stretches: Sequence[Stretch]) -> list[bytes]
 
 
 def _is_for_programs(bodies: bytes) -> bool:
-    """Whether they may hold what is kept in other bytes than it was said in."""
+    """Whether they may hold notes, topics or reports, which are kept in other bytes than they were said in."""
     return KNOWN in bodies or TOPIC in bodies or REPORT_BEGINS in bodies
 
 
@@ -301,7 +301,7 @@ class Opening:
     def open_whole(
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead
     ) -> list[LogEntry] | None:
-        """All of these as they are kept, where all is as it should be; None: they are to be judged word by word."""
+        """All of these as they are kept, if all is as it should be; None: they are to be judged word by word."""
         first, last = entries[0].sequence, entries[-1].sequence
         stretches = ahead.stretches(first, last)
         are_others = any(self._name_of(account) != name for account, name in ahead.authors.items())

@@ -112,8 +112,8 @@ class Watch:
         self._ask_later()
 
     def has_nothing_to_tell(self, shown: Conversation, believed: Sequence[BelievedStretch]) -> bool:
-        """Whether nothing of all this would be told, but for what the hash over the log says: that is looked at when
-        they are taken in. Nothing is noted yet.
+        """Whether no alarm comes of these. The hash over the log is compared later, when they are taken in. Nothing is
+        noted yet.
         """
         self._whole.setdefault(shown.log, shown.delivered == 0)
         is_forward = believed[0].stretch.places[0] > shown.first
@@ -224,7 +224,7 @@ class Watch:
         self._ask_later()
 
     def tell_rsa(self, title: str, text: str) -> None:
-        """Nothing is wrong with it; but it holds less, and whoever is concerned hears of it, there now or later."""
+        """Nothing is wrong with that; but it holds less, so each device of everybody in it tells its person once."""
         self.alarms.ring(Alarm(AlarmKind.RSA, text, "", title))
 
     # Who names more of the chain than is here.
