@@ -23,7 +23,7 @@ from lanline.client.chat.sealed.content import (
     EARLIER,
     OPENED,
     PLAIN,
-    CarriedWords,
+    KeptCarried,
     carried_words,
 )
 from lanline.client.sealing.logchain import Seen
@@ -106,7 +106,7 @@ def note_carried(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntr
             _drop_brought(writer, carried_words(each))
 
 
-def _drop_brought(writer: sqlite3.Connection, words: CarriedWords) -> None:
+def _drop_brought(writer: sqlite3.Connection, words: KeptCarried) -> None:
     """Only the same sealed bytes: anybody can take an id, and the number of an account is the server's word."""
     found = writer.execute(
         "SELECT log, account, entry_id, said FROM set_aside WHERE sealed_id = ? AND said IS NOT NULL", (words.entry_id,)
