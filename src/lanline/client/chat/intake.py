@@ -222,7 +222,7 @@ class _Batch:
         return max(0, len(self.entries) - self._taken)
 
 
-class Gathering:
+class PagesTogether:
     def __init__(self, clock: Clock, line: ServerLine, open_ahead: Open, take: Take) -> None:
         """`open_ahead`: opens some at each step. What `take` raises comes out of `add`, or else ends the link."""
         self._clock = clock
