@@ -89,7 +89,7 @@ class Seals:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint, keys.label)
             self.member = GroupMember(context, self._changed)
-            self.member.group_change.on_left = self._forget_group
+            self.member.going_over.on_left = self._forget_group
             self._words = GroupWords(context)
             self._earlier = EarlierWords(context, self._changed)
             self.past = PastWords(node.history.database, tables, self._words)
