@@ -293,8 +293,8 @@ class LogReader:
 
     def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
         """What was believed as long as this page was not here."""
-        past, log = self._seals.past, track.shown.log
-        struck = [] if past is None else past.struck_by(self._seals.place(track.shown), page)
+        words, log = self._seals.struck, track.shown.log
+        struck = [] if words is None else words.struck_by(self._seals.place(track.shown), page)
         if struck:
             self._history.change_entries(log, struck, self._conversations.account)
             own = self._conversations.account

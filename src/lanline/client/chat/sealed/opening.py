@@ -119,7 +119,7 @@ _ENTRY = (
 _MOST_RECENT = 20_000
 
 
-class PastWords:
+class StruckWords:
     def __init__(self, database: Database, tables: GroupTables, words: GroupWords) -> None:
         self._database = database
         self._tables = tables
@@ -199,7 +199,7 @@ class PastWords:
             )
 
 
-class EarlierWords:
+class PastGroupWords:
     def __init__(self, context: GroupContext, on_change: Callable[[], None]) -> None:
         """`on_change`: what could not be opened before may be possible now."""
         self._context = context
@@ -278,14 +278,14 @@ class Opening:
     def __init__(
         self,
         words: GroupWords,
-        earlier_words: EarlierWords,
-        past: PastWords,
+        earlier_words: PastGroupWords,
+        struck: StruckWords,
         watch: Watch,
         name_of: Callable[[int], str],
     ) -> None:
         self._words = words
         self._earlier = earlier_words
-        self._past = past
+        self._struck = struck
         self._watch = watch
         self._name_of = name_of
 
@@ -313,7 +313,7 @@ class Opening:
             believed is not None
             and not _is_for_programs(b"".join(bodies))
             and self._watch.has_nothing_to_tell(shown, believed)
-            and self._past.are_new(shown.log, entries)
+            and self._struck.are_new(shown.log, entries)
         )
         if believed is None or not is_whole:
             return None
@@ -335,7 +335,7 @@ class Opening:
         for each, outcome in zip(entries, outcomes, strict=True):
             if isinstance(outcome, Body):
                 if is_noted:
-                    self._past.note(shown.log, each.sequence, outcome)
+                    self._struck.note(shown.log, each.sequence, outcome)
                 body = judged(chain, outcome.body, authors[each.account])
                 kept.append(self._kept(place, each, outcome, said_by(body, outcome.device_id)))
             elif isinstance(outcome, Reason):
@@ -386,7 +386,7 @@ class Opening:
     ) -> list[Outcome | None]:
         following = iter(of_sealed)
         outcomes = [next(following) if each.suite in SEALED_SUITES else None for each in entries]
-        again = self._past.repeats(log, entries)
+        again = self._struck.repeats(log, entries)
         if not again and not of_earlier:
             return outcomes
         places = [each.sequence for each in entries]

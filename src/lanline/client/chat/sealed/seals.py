@@ -17,7 +17,7 @@ from lanline.client.chat.sealed.adopting import adoption_of
 from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.content import SUITES_OF_KEYS, UNOPENED, UNREAD
 from lanline.client.chat.sealed.groupnews import GroupNews
-from lanline.client.chat.sealed.opening import EarlierWords, Opening, PastWords, PlainWords
+from lanline.client.chat.sealed.opening import Opening, PastGroupWords, PlainWords, StruckWords
 from lanline.client.chat.sealed.unread import Unread
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing.adoption import Adoption
@@ -79,11 +79,11 @@ class Seals:
         self.adoption: Adoption | None = None
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
-        self.past: PastWords | None = None
+        self.struck: StruckWords | None = None
         self.context: GroupContext | None = None
         self._opening: Opening | None = None
         self._unread: Unread | None = None
-        self._earlier: EarlierWords | None = None
+        self._earlier: PastGroupWords | None = None
         self.carried: CarriedEntries | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
@@ -91,14 +91,14 @@ class Seals:
             self.member = GroupMember(context, self._changed)
             self.member.going_over.on_left = self._forget_group
             self._words = GroupWords(context)
-            self._earlier = EarlierWords(context, self._changed)
-            self.past = PastWords(node.history.database, tables, self._words)
+            self._earlier = PastGroupWords(context, self._changed)
+            self.struck = StruckWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self.context = context
             self.watch = Watch(context, self._words, node)
             context.scopes.tell_rsa = self.watch.tell_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
-            self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
+            self._opening = Opening(self._words, self._earlier, self.struck, self.watch, self._name_of)
             self._unread = Unread(context, node.history)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
@@ -162,8 +162,8 @@ class Seals:
             self.context.history = history
             self._forget_places()
             self.watch.forget_all()
-            assert self.past is not None
-            self.past.forget_unkept()
+            assert self.struck is not None
+            self.struck.forget_unkept()
             assert self.carried is not None
             self.carried.forget_all()
 
@@ -456,10 +456,10 @@ class Seals:
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
-        if self._scopes is not None and self._words is not None and self.past is not None:
+        if self._scopes is not None and self._words is not None and self.struck is not None:
             self._scopes.forget(log)
             self._fetched.discard(log)
-            self.past.forget(log)
+            self.struck.forget(log)
             self._plain.forget(log)
             self._forget_places()
             assert self.watch is not None
