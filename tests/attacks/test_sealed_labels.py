@@ -24,7 +24,7 @@ from lanline.server.datafolder import DataFolder
 from lanline.storage.api import Transaction
 from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.wire.chat.devices import WaitingDevice
-from unit.client.chat.test_shared_trust import second_device
+from unit.client.chat.sealed.test_shared_trust import second_device
 from unit.client.chat.village import Process, Village
 
 NAMES = ("harbour desk", "the red hedgehog", "spare telephone")

@@ -12,8 +12,8 @@ from lanline.client.chat import openingprogram as module
 from lanline.client.chat.openingprogram import OpeningProgram
 from lanline.client.chat.sealed import seals
 from lanline.client.sealing.opener import open_all
+from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.sealedvillage import sealed_village
-from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Village
 
 __all__ = ["sealed_village"]

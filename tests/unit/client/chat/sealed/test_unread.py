@@ -9,7 +9,7 @@ from lanline.client.chat.sealed.content import UNREAD
 from lanline.model.content import Text
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import SAID_SUITE
-from unit.client.chat.test_shared_trust import second_device
+from unit.client.chat.sealed.test_shared_trust import second_device
 from unit.client.chat.village import Process, Village
 
 
