@@ -1,6 +1,7 @@
 """Owns what a home keeps: people, conversations, entries, cursors, and what waits to be sent.
 
-Not what a restored server has lost: `lost`.
+Not what a restored server has lost: `lost`. Longer than other files: what is written in one transaction is read in
+one place.
 """
 
 from __future__ import annotations
