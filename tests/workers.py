@@ -24,7 +24,7 @@ _LONGEST = (
     "tests/e2e/test_from_plain.py",
     "tests/e2e/test_video_sound.py",
     "tests/unit/client/smtp/test_injection.py",
-    "tests/unit/client/chat/test_adoption.py",
+    "tests/unit/client/chat/sealed/test_adoption.py",
     "tests/unit/client/sealing/test_suite_rsa.py",
     "tests/interop/",
     "tests/e2e/",

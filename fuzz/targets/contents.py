@@ -9,7 +9,7 @@ from lanline.client.chat.messages import message_of_row
 from lanline.client.chat.sealed.content import (
     OPENED,
     PLAIN,
-    CarriedWords,
+    KeptCarried,
     open_sealed,
     said_by,
     seal,
@@ -59,6 +59,6 @@ def seeds() -> list[bytes]:
         KnownDevices((DeviceLabel(bytes(16), "laptop", 1, bytes(16)),)),
         Edit(bytes(16), "ho"),
     )
-    carried = CarriedWords(1, bytes(16), 5, seal(contents[0])[1])
+    carried = KeptCarried(1, bytes(16), 5, seal(contents[0])[1])
     state = ChainState.of(Chain(), [], PeopleState({}, {}, {}))
     return [*(seal(content)[1] for content in contents), msgspec.msgpack.encode(carried), encode_state(state)]

@@ -20,7 +20,7 @@ from lanline.server.datafolder import DataFolder
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.database import SqliteDatabase
 from serverhouse.house import HandHasher
-from unit.client.chat.test_shared_trust import second_device, verify
+from unit.client.chat.sealed.test_shared_trust import second_device, verify
 from unit.client.chat.village import Process, Village
 
 WORDS = ("in the lobby of all", "on the board of few", "between the two of us", "a note to myself", "corrected later")

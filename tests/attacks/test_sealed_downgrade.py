@@ -9,7 +9,7 @@ from lanline.client.view.values import Unreadable
 from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import Entries, LogEntry
-from unit.client.chat.test_sealed_outbox import said, say
+from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village
 
 

@@ -24,7 +24,7 @@ from lanline.server.datafolder import DataFolder
 from lanline.storage.api import Transaction
 from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.wire.chat.devices import WaitingDevice
-from unit.client.chat.test_shared_trust import second_device
+from unit.client.chat.sealed.test_shared_trust import second_device
 from unit.client.chat.village import Process, Village
 
 NAMES = ("harbour desk", "the red hedgehog", "spare telephone")
@@ -46,9 +46,9 @@ def name_first(village: Village) -> Process:
     return ann
 
 
-def call(process: Process, device: Process, label: str) -> None:
+def rename(process: Process, device: Process, label: str) -> None:
     assert process.node.labels is not None
-    process.node.labels.call(device.member.copy.device_id, label)
+    process.node.labels.rename(device.member.copy.device_id, label)
 
 
 def rest_until(village: Village, condition: Callable[[], bool]) -> None:
@@ -63,7 +63,7 @@ def test_each_device_knows_what_all_are_called_also_one_that_comes_later(
     second = second_device(village, NAMES[1])
     both = {own(ann): NAMES[0], own(second): NAMES[1]}
     rest_until(village, lambda: called(ann) == called(second) == both)
-    call(second, ann, "the old desk")
+    rename(second, ann, "the old desk")
     rest_until(village, lambda: called(ann)[own(ann)] == "the old desk")
     monkeypatch.setattr(following, "FETCHED_AT_FIRST", 0)  # what was said before does not come to it
     third = second_device(village, NAMES[2], 3)
@@ -75,11 +75,21 @@ def test_each_device_knows_what_all_are_called_also_one_that_comes_later(
     assert not [each for each in ann.node.messages(notes.log) if each.is_said]
 
 
+def test_more_devices_than_one_note_can_name_are_all_known(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An admin may allow more of them."""
+    for module in ("lanline.model.content", "lanline.client.chat.sealed.sharedtrust"):
+        monkeypatch.setattr(f"{module}.MAX_DEVICES_NAMED", 1)
+    ann = name_first(village)
+    devices = (ann, second_device(village, NAMES[1]), second_device(village, NAMES[2], 3))
+    all_three = dict(zip(map(own, devices), NAMES, strict=True))
+    rest_until(village, lambda: all(called(each) == all_three for each in devices))
+
+
 def test_a_stolen_server_and_a_backup_hold_no_label(village: Village, tmp_path: Path) -> None:
     ann = name_first(village)
     second = second_device(village, NAMES[1])
     rest_until(village, lambda: called(ann) == {own(ann): NAMES[0], own(second): NAMES[1]})
-    call(ann, second, NAMES[2])
+    rename(ann, second, NAMES[2])
     rest_until(village, lambda: called(second)[own(second)] == NAMES[2])
     folder, archive = village.folder / "server", tmp_path / "stolen.tar"
     DataFolder(folder).identity(is_first=True)
@@ -150,7 +160,7 @@ def test_an_old_label_that_is_shown_again_changes_nothing(village: Village) -> N
     ann = name_first(village)
     second = second_device(village, NAMES[1])
     rest_until(village, lambda: called(ann).get(own(second)) == NAMES[1])
-    call(ann, second, NAMES[2])
+    rename(ann, second, NAMES[2])
     rest_until(village, lambda: called(second)[own(second)] == NAMES[2])
     core, notes = village.house.server.core, ann.shown("ann")
     kept = [each for each in read_log(village, notes.log) if each[1] == "said/1"]
@@ -182,8 +192,8 @@ def test_a_thief_who_called_devices_otherwise_is_forgotten_with_the_device_that_
     stolen, third = second_device(village, NAMES[1]), second_device(village, NAMES[2], 3)
     everybody = {own(ann): NAMES[0], own(stolen): NAMES[1], own(third): NAMES[2]}
     rest_until(village, lambda: called(ann) == called(third) == called(stolen) == everybody)
-    call(stolen, ann, NAMES[1])
-    call(stolen, stolen, NAMES[0])
+    rename(stolen, ann, NAMES[1])
+    rename(stolen, stolen, NAMES[0])
     its, of = stolen.member.copy.device_id, third.member.copy.device_id
     claimed = KnownDevices((DeviceLabel(of, NAMES[1], 2**52, ann.member.copy.device_id),))  # as if ann had done it
     stolen.node.outbox.say("ann", claimed, b"c" * 16)

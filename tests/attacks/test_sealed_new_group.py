@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from lanline.client.chat.sealed.content import DOUBTED, EARLIER, OPENED, SUITES_OF_KEYS
-from lanline.client.chat.sealed.opening import EarlierWords, PlainWords
+from lanline.client.chat.sealed.opening import PastGroupWords, PlainWords
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing import groupcopy
 from lanline.client.sealing.adoption import GROUP, Agreed
@@ -329,11 +329,11 @@ def test_the_chain_of_the_old_group_is_checked_once_and_again_when_it_is_doubted
 
     monkeypatch.setattr(groupcopy, "follow", noted)
     for is_known in (False, True):
-        EarlierWords(cai.member._context, lambda: None)._read()
+        PastGroupWords(cai.member._context, lambda: None)._read()
         assert set(was_checked) == {is_known}
         was_checked.clear()
     tables.doubt_chain()
-    EarlierWords(cai.member._context, lambda: None)._read()
+    PastGroupWords(cai.member._context, lambda: None)._read()
     assert set(was_checked) == {False}
 
 

@@ -12,7 +12,7 @@ from lanline.client.view.values import Unreadable
 from lanline.model.content import Text
 from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction
-from unit.client.chat.test_sealed_outbox import said, say
+from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.village import Home, Process, Village
 
 

@@ -12,7 +12,7 @@ from lanline.crypto.groups import ids
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.sealing import entries as sealed
 from lanline.wire.sealing.strict import encode_strictly
-from unit.client.chat.test_sealed_outbox import said, say, waiting
+from unit.client.chat.sealed.test_sealed_outbox import said, say, waiting
 from unit.client.chat.village import Process, Village
 from unit.client.sealing.devices import Device, Town
 from unit.client.sealing.test_private_rooms import found, let_in, room

@@ -26,7 +26,7 @@ from lanline.wire.chat import conversations as wire
 from lanline.wire.chat.entries import Append, LogEntry
 from lanline.wire.sealing.entries import RoomRole
 from lanline.wire.sealing.said import Words
-from unit.client.chat.test_sealed_outbox import said, say
+from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.village import Home, Process, Village
 
 OPEN, PRIVATE = "#lobby", "#board"

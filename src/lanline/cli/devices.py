@@ -234,7 +234,7 @@ def rename(
             raise RecordMissing("This device is not in the group: let it in first, and then name it.")
         return device_id
 
-    asked = do.CallDevice(ask_group(home, find), label)
+    asked = do.RenameDevice(ask_group(home, find), label)
     at_server(home, DEFAULT_TIMEOUT_S, lambda call: call.ask(asked), with_group=True)
     say("It has its new name.")
 

@@ -354,7 +354,7 @@ def _release(author: Author, entry: NewEntry) -> None:
 
 
 def _append_in_order(transaction: Transaction, entries: Sequence[NewEntry]) -> list[Outcome]:
-    """In one go. But behind sealed words under an id that others stand under, all waits: it names them."""
+    """Where an id has other sealed words already, what its device says next is put off: it names what is refused."""
     outcomes: list[Outcome] = []
     held: set[tuple[AccountId, DeviceId]] = set()
     while len(outcomes) < len(entries):

@@ -197,7 +197,7 @@ class Films:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
 
     def _check_space(self, shelf: FilmShelf, upload: tuple[int, bytes], size: int) -> Steps[None]:
-        """What others have under way counts as what it is to become."""
+        """An upload that is under way counts with its whole size."""
         used_bytes: int = (yield from shelf.library().wait()).used_bytes
         waiting: dict[tuple[int, bytes], int] = yield from shelf.run(shelf.uploads.waiting).wait()
         to_come = sum(max(0, each.size - waiting.get(key, 0)) for key, each in self._uploads.items() if key != upload)

@@ -73,8 +73,8 @@ class Gathering:
         take: Callable[[Chain, Sequence[Item], int, Iterable[bytes]], Ticket[None]],
         warn: Callable[[Sequence[ServerWarned]], None],
     ) -> None:
-        """`take`: onto this chain, which has to stand still, these items, as `TakeBranch` has it; none: the chain is
-        right as it is.
+        """`take`: puts these items onto this chain, if it is still the same: see `TakeBranch`. Without items the chain
+        is right as it is.
         """
         self._clock = clock
         self._take = take
@@ -247,7 +247,7 @@ class Gathering:
                 return
 
     def _as_far_as_proven(self, branch: Chain) -> Chain:
-        """Before the first stub that one account alone brings without the entry for which it stands."""
+        """It ends before the first stub that one account alone brings without the entry for which it stands."""
         known = {each for theirs in self._in_full.values() for each in theirs}
         items, vouched = enumerate(self._offered.path(branch.head), self._own.height), self._vouched(branch)
         stubs = [at for at, (suite, _) in items if suite == STUB_SUITE and at >= vouched]
@@ -255,7 +255,7 @@ class Gathering:
         return (cut_at(branch, made_up[0]) or branch) if made_up else branch
 
     def _vouched(self, branch: Chain) -> int:
-        """The height through which two accounts are on it, or all that there are."""
+        """The height up to which two accounts are on it, or the only one that there is."""
         heights = [
             each.height
             for account_id, each in self._told.items()

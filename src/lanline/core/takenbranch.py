@@ -38,8 +38,9 @@ class TakeBranch(Command[None], frozen=True):
     """Of the chain that these follow on."""
     items: tuple[Item, ...]
     vouched: int
-    """The height through which two accounts are on it. Of a stub above it the entry has to come in full, and hold."""
+    """Two accounts are on it up to this height. Above it a stub counts only if its entry came in full, and holds."""
     in_full: tuple[bytes, ...] = ()
+    """Entries of private rooms that members have brought."""
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         before = by.context.groups.at(transaction)
@@ -63,7 +64,7 @@ class TakeBranch(Command[None], frozen=True):
         return None, [*changes, ChainGrew(after)]
 
     def _through(self, view: View, chain: Chain) -> int:
-        """The height before the first stub that its one bringer may have made up."""
+        """The height before the first stub that whoever brings it may have made up."""
         items = enumerate(self.items, self.height + 1)
         doubted = {at for at, (suite, _) in items if suite == STUB_SUITE and at > self.vouched}
         made_up = doubted - holding(view, chain, self.in_full) if doubted else ()

@@ -15,6 +15,7 @@ DEVICE_WAITS_MS = 10 * 60 * 1000
 
 DEVICE_ID_BYTES = 16
 MAX_DEVICES_NAMED = 64
+"""In one note."""
 NAMELESS = "a device"
 _MAX_LABEL_CHARS = 64
 

@@ -75,7 +75,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     time_ms: int
     is_repeat: bool = False
     is_other: bool = False
-    """What stands there is of the same suite, and says something else."""
+    """What stands there is of the same suite, and has other content."""
 
 
 class Cursor(msgspec.Struct, frozen=True):

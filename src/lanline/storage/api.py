@@ -122,8 +122,8 @@ class LogsView(Protocol):
 class Logs(LogsView, Protocol):
     def append(self, entries: Sequence[NewEntry], *, stops_at_other: bool = False) -> list[Appended]:
         """In the order given, none earlier than the one before it. One that is there already, by log, sender and id,
-        is answered with its first place. `stops_at_other`: what comes behind one that says something else than stands
-        there is left out. Raises RecordMissing, InvalidInput.
+        is answered with its first place. `stops_at_other`: it ends with the first that is there with other content, and
+        what comes behind is not appended. Raises RecordMissing, InvalidInput.
         """
 
     def note_carried(self, log: LogId, carried_id: bytes) -> None: ...

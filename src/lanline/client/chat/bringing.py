@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
-from lanline.client.chat.lost import LostWords
+from lanline.client.chat.lost import SetAsideWords
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.view.values import ENDED_MARK
@@ -92,13 +92,13 @@ class Bringing:
             self._line.request(OpenDirect(0, person.account), lambda _: self._again_in(0.0))
         return None
 
-    def _bring(self, title: str, waiting: Sequence[LostWords]) -> bool:
+    def _bring(self, title: str, waiting: Sequence[SetAsideWords]) -> bool:
         """Whether something is under way now."""
         track = self._track(title)
         if track is None:
             return False
-        rows, words, size_bytes = list[LostWords](), list[wire.LostWords](), 0
-        refused: list[tuple[LostWords, str]] = []
+        rows, words, size_bytes = list[SetAsideWords](), list[wire.LostWords](), 0
+        refused: list[tuple[SetAsideWords, str]] = []
         for each in [each for each in waiting if each.title == title]:
             if len(words) >= wire.MAX_CARRIED_AT_ONCE or size_bytes >= _PIECE_BYTES:
                 break
@@ -117,7 +117,7 @@ class Bringing:
             self._line.request(message, lambda answer: self._on_answer(rows, answer))
         return bool(words)
 
-    def _on_answer(self, rows: Sequence[LostWords], answer: Answer) -> None:
+    def _on_answer(self, rows: Sequence[SetAsideWords], answer: Answer) -> None:
         self._is_asking = False
         match answer:
             case wire.Carried(_, refusals) if len(refusals) == len(rows):

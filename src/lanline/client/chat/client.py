@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lanline.client.chat.aside import Aside
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
+from lanline.client.chat.openingprogram import OpeningProgram
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.chat.session import Answer, AsDevice, SignInWay
 from lanline.client.chat.storing import StoringInThread
@@ -51,7 +51,7 @@ class ChatClient:
         self._connector: Connector | None = None
         self._running: asyncio.Task[None] | None = None
         self._storing: StoringInThread | None = None
-        self._aside: Aside | None = None
+        self._opener: OpeningProgram | None = None
         # None of this needs a loop yet: a command may say something first.
         self._has_changed = asyncio.Event()
         self.node.subscribe(lambda _: self._has_changed.set())
@@ -68,11 +68,11 @@ class ChatClient:
         history = History.open(folder / HISTORY_FILE)
         keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom, platform.node())
         storing = None if history.database.is_alone else StoringInThread(folder / HISTORY_FILE)
-        aside = Aside()
-        node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys, storing=storing, aside=aside)
+        opener = OpeningProgram()
+        node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys, storing=storing, opener=opener)
         keys.store.note_told()  # it stands among the alarms of the home
         client = cls(node, history, identity, server)
-        client._storing, client._aside = storing, aside
+        client._storing, client._opener = storing, opener
         return client
 
     @classmethod
@@ -134,8 +134,8 @@ class ChatClient:
         self.node.disconnect()
         if self._dialer is not None:
             self._dialer.close()
-        if self._aside is not None:
-            self._aside.close()
+        if self._opener is not None:
+            self._opener.close()
         if self._storing is not None:
             self._storing.close()
         self._history.close()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from lanline.client.chat.aside import Aside
 from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
+from lanline.client.chat.openingprogram import OpeningProgram
 from lanline.client.chat.session import NO_CONNECTION, ClientSession, OnAnswer
 from lanline.client.chat.storing import Storing, StoringAtOnce
 from lanline.client.view.events import NodeEvent
@@ -47,11 +47,11 @@ class ServerLine:
 
 class NodeContext:
     def __init__(
-        self, history: History, clock: Clock, storing: Storing | None = None, aside: Aside | None = None
+        self, history: History, clock: Clock, storing: Storing | None = None, opener: OpeningProgram | None = None
     ) -> None:
         self.history = history
         self.storing = storing or StoringAtOnce(history)
-        self.aside = aside
+        self.opener = opener
         self.clock = clock
         self.lost = LostEntries(history.database)
         self.line = ServerLine()

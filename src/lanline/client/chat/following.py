@@ -16,7 +16,7 @@ from lanline.client.chat.bringing import Bringing
 from lanline.client.chat.comparison import Comparison, Rehashing
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
-from lanline.client.chat.intake import Gathering, Intake
+from lanline.client.chat.intake import Intake, PagesTogether
 from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer
@@ -52,7 +52,7 @@ class LogReader:
         self._held: dict[int, list[LogEntry]] = {}
         """Of logs in which something cannot be opened yet: that, and what came after it."""
         self._hold_timer: Timer | None = None
-        self._gathering = Gathering(context.clock, context.line, self._open_ahead, self._take_gathered)
+        self._pages = PagesTogether(context.clock, context.line, self._open_ahead, self._take_gathered)
         self._sealed_from = context.history.sealed_from()
         """Where the first entry stands that was kept as it came, by log."""
         seals.when_changed(self._try_again)
@@ -83,7 +83,7 @@ class LogReader:
         if not track.is_proven:
             self._comparison.begin(track)
             return
-        self._gathering.finish(shown.log)  # of when it was followed before, on the same link
+        self._pages.finish(shown.log)  # of when it was followed before, on the same link
         self._intake.write_all(shown.log)
         if not track.shown.delivered:
             self.entered.add(shown.log)
@@ -111,13 +111,13 @@ class LogReader:
             return
         self._check_dense(track, message.entries)
         is_more_coming = track.following is Following.CATCHING_UP and message.entries[-1].sequence < track.target
-        self._gathering.add(message.log, message.entries, is_more_coming=is_more_coming)
+        self._pages.add(message.log, message.entries, is_more_coming=is_more_coming)
 
     def _check_dense(self, track: Track, came: Sequence[LogEntry]) -> None:
         """As it comes: who breaks the protocol loses the link by it."""
         log = track.shown.log
         held = self._held.get(log)
-        last = self._gathering.last(log) or (held[-1].sequence if held else self._intake.through(track))
+        last = self._pages.last(log) or (held[-1].sequence if held else self._intake.through(track))
         if [each.sequence for each in came] != list(range(last + 1, last + 1 + len(came))):
             raise ProtocolViolation("it left a gap in a log, or said something twice")
 
@@ -197,7 +197,7 @@ class LogReader:
             if self._seals.is_hopeful and self._seals.open(track.shown, entries[:1])[1] is not None:
                 self._held[log] = entries
             else:
-                self._gathering.put_back(log, entries)
+                self._pages.put_back(log, entries)
         for log in list(self._sealed_from):
             self._reopen(log)
 
@@ -224,7 +224,7 @@ class LogReader:
     def end_link(self) -> None:
         """What is held comes again on the next one; what is on its way to the disk arrives there."""
         self._intake.write_all()
-        self._gathering.stop()
+        self._pages.stop()
         self._bringing.end_link()
         self._held = {}
         if self._hold_timer is not None:
@@ -293,8 +293,8 @@ class LogReader:
 
     def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
         """What was believed as long as this page was not here."""
-        past, log = self._seals.past, track.shown.log
-        struck = [] if past is None else past.struck_by(self._seals.place(track.shown), page)
+        words, log = self._seals.struck, track.shown.log
+        struck = [] if words is None else words.struck_by(self._seals.place(track.shown), page)
         if struck:
             self._history.change_entries(log, struck, self._conversations.account)
             own = self._conversations.account

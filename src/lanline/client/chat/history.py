@@ -1,6 +1,7 @@
 """Owns what a home keeps: people, conversations, entries, cursors, and what waits to be sent.
 
-Not what a restored server has lost: `lost`.
+Not what a restored server has lost: `lost`. Longer than other files: what is written in one transaction is read in
+one place.
 """
 
 from __future__ import annotations
@@ -378,7 +379,9 @@ class OutboxRows:
 
 
 def _take_off_outbox(writer: sqlite3.Connection, mine: Sequence[LogEntry], came: Collection[bytes]) -> None:
-    """Read in its log. Behind what a copy of this home has said, sealed otherwise, no seal names what stands."""
+    """They stand in their log. If a copy of this home has sealed one of them otherwise, the seals of what follows name
+    what does not stand: it is sealed anew.
+    """
     is_any = mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone()
     for each in mine if is_any else ():
         gone = "DELETE FROM outbox WHERE entry_id = ? RETURNING log, position, sealed"

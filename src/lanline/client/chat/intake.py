@@ -168,8 +168,8 @@ class Intake:
     def _note_kept(self, track: Track, entries: Sequence[LogEntry]) -> None:
         shown, own = track.shown, self._conversations.account
         log, through, is_live = shown.log, entries[-1].sequence, track.following is Following.LIVE
-        if self._seals.past is not None:
-            self._seals.past.note_kept(log, through)
+        if self._seals.struck is not None:
+            self._seals.struck.note_kept(log, through)
         silent, read, unread = {own, *self._ignored.names}, shown.read, 0
         for entry in entries:
             if entry.account not in silent and entry.sequence > read and entry.suite not in SUITES_OF_KEYS:
@@ -222,7 +222,7 @@ class _Batch:
         return max(0, len(self.entries) - self._taken)
 
 
-class Gathering:
+class PagesTogether:
     def __init__(self, clock: Clock, line: ServerLine, open_ahead: Open, take: Take) -> None:
         """`open_ahead`: opens some at each step. What `take` raises comes out of `add`, or else ends the link."""
         self._clock = clock

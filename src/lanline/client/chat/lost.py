@@ -23,7 +23,7 @@ from lanline.client.chat.sealed.content import (
     EARLIER,
     OPENED,
     PLAIN,
-    CarriedWords,
+    KeptCarried,
     carried_words,
 )
 from lanline.client.sealing.logchain import Seen
@@ -106,8 +106,8 @@ def note_carried(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntr
             _drop_brought(writer, carried_words(each))
 
 
-def _drop_brought(writer: sqlite3.Connection, words: CarriedWords) -> None:
-    """What is the same, sealed. An id is free for everybody; which account has which number is the server's word."""
+def _drop_brought(writer: sqlite3.Connection, words: KeptCarried) -> None:
+    """Only the same sealed bytes: anybody can take an id, and the number of an account is the server's word."""
     found = writer.execute(
         "SELECT log, account, entry_id, said FROM set_aside WHERE sealed_id = ? AND said IS NOT NULL", (words.entry_id,)
     ).fetchall()
@@ -196,7 +196,7 @@ class LostEntry(msgspec.Struct, frozen=True):
     """Why the server does not take it; empty where nobody has brought it yet."""
 
 
-class LostWords(NamedTuple):
+class SetAsideWords(NamedTuple):
     """What is set aside, and can be brought back, as it was sealed."""
 
     log: int
@@ -276,22 +276,22 @@ class LostEntries:
 
     # What can be brought back.
 
-    def to_bring(self) -> list[LostWords]:
+    def to_bring(self) -> list[SetAsideWords]:
         """In the order of their places."""
         rows = self._database.read(
             "SELECT log, account, entry_id, title, sealed_id FROM set_aside "
             "WHERE said IS NOT NULL AND reason = '' ORDER BY log, time_ms, sequence"
         )
         self.may_bring = bool(rows)
-        return [LostWords(*row) for row in rows]
+        return [SetAsideWords(*row) for row in rows]
 
-    def as_sealed(self, words: LostWords) -> bytes:
+    def as_sealed(self, words: SetAsideWords) -> bytes:
         [[said]] = self._database.read(
             "SELECT said FROM set_aside WHERE log = ? AND account = ? AND entry_id = ?", words[:3]
         )
         return bytes(said)
 
-    def note_refused(self, refused: Iterable[tuple[LostWords, str]]) -> None:
+    def note_refused(self, refused: Iterable[tuple[SetAsideWords, str]]) -> None:
         """With the reason. What the server says that it has is dropped when it is read, and not by its word."""
         with self._database.write() as writer:
             for words, reason in refused:

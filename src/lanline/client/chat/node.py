@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from lanline.client.chat.aside import Aside
 from lanline.client.chat.context import Listener, NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.directory import Directory
@@ -19,6 +18,7 @@ from lanline.client.chat.following import LogReader
 from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_lost, messages_of_entries
+from lanline.client.chat.openingprogram import OpeningProgram
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.preferences import Preferences
 from lanline.client.chat.sealed.renewal import EpochRenewal
@@ -54,14 +54,14 @@ class ChatNode:
         follows_all: bool = True,
         keys: DeviceKeys | None = None,
         storing: Storing | None = None,
-        aside: Aside | None = None,
+        opener: OpeningProgram | None = None,
     ) -> None:
         """`follows_all=False` and no keys are for commands without a home: no log is read."""
         self._newcomer = way if isinstance(way, AsNewcomer) else None
         self._is_away = isinstance(way, AsDevice) and way.is_away
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
-        context = NodeContext(history, clock, storing, aside)
+        context = NodeContext(history, clock, storing, opener)
         self._context, self._history, self._lost = context, history, context.lost
         self.tell = context.tell
         self.check_room = history.database.check_room

@@ -56,8 +56,8 @@ class ApproveDevice(msgspec.Struct, frozen=True, tag="approve_device"):
     code: str
 
 
-class CallDevice(msgspec.Struct, frozen=True, tag="call_device"):
-    """One of one's own, so from now on."""
+class RenameDevice(msgspec.Struct, frozen=True, tag="rename_device"):
+    """Gives a device of this account another label."""
 
     device_id: bytes
     label: str
@@ -136,7 +136,7 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-MemberCommand = Admit | ApproveDevice | CallDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitNewKeys
+MemberCommand = Admit | ApproveDevice | RenameDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitNewKeys
 ChainCommand = AskChain | AcceptChain | GoOver | TakeBack
 GroupCommand = MemberCommand | ChainCommand | RenewKeys | AskPlain | Seal
 

@@ -45,7 +45,7 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
             return do.DeviceLetIn(safe_line(waiting.label))
         case do.AskWords(name):
             return _words(news, name)
-        case do.Verify() | do.AcceptPerson() | do.CallDevice():
+        case do.Verify() | do.AcceptPerson() | do.RenameDevice():
             await _note(client, trust, command)
         case do.SealInRsa(name):
             await seal_pair_in_rsa(client, name)
@@ -55,7 +55,7 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
     return Done()
 
 
-async def _note(client: ChatClient, trust: SharedTrust, command: do.Verify | do.AcceptPerson | do.CallDevice) -> None:
+async def _note(client: ChatClient, trust: SharedTrust, command: do.Verify | do.AcceptPerson | do.RenameDevice) -> None:
     match command:
         case do.Verify(name, words):
             trust.verify(name, words)
@@ -63,11 +63,13 @@ async def _note(client: ChatClient, trust: SharedTrust, command: do.Verify | do.
             _accept_room(client, name)
         case do.AcceptPerson(name):
             trust.accept(name)
-        case do.CallDevice(device_id, label):
+        case do.RenameDevice(device_id, label):
             labels = client.node.labels
             assert labels is not None
-            await client.wait_until(lambda: labels.may_call(device_id), _LIMIT_S)  # who asks may know more of the group
-            labels.call(device_id, label)
+            await client.wait_until(
+                lambda: labels.may_rename(device_id), _LIMIT_S
+            )  # who asks may know more of the group
+            labels.rename(device_id, label)
 
 
 def _accept_room(client: ChatClient, title: str) -> None:

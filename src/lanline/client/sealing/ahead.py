@@ -20,14 +20,14 @@ _CHECKS_AT_ONCE = 16
 """Of signatures: about 2 ms."""
 
 
-class OfRun:
-    """What one author has said in one run under one epoch, in the order of the places: it begins alike, and one key
-    signs it.
+class RunWords:
+    """What one author has said in one run under one epoch, in the order of the places. The headers are alike but for
+    the nonce, and one key signs all of it.
     """
 
     def __init__(self, content: bytes, author: str, sign_key: bytes) -> None:
         self.content = content
-        """Of any of them."""
+        """Of any one of them: for its header."""
         self.device_and_run = content[DEVICE_AND_RUN]
         self.author = author
         self.sign_key = sign_key
@@ -35,7 +35,7 @@ class OfRun:
         self.opened: list[Opened] = []
 
     def key_of(self, _device_id: bytes) -> bytes:
-        """That signs all of this."""
+        """The same for all of these."""
         return self.sign_key
 
 
@@ -44,7 +44,7 @@ class Stretch(NamedTuple):
     last is vouched for, so they all are.
     """
 
-    of_run: OfRun
+    run_words: RunWords
     places: list[int]
     opened: list[Opened]
 
@@ -54,7 +54,7 @@ class Stretch(NamedTuple):
         if first <= places[0] and places[-1] <= last:
             return self
         part = slice(bisect_left(places, first), bisect_right(places, last))
-        return Stretch(self.of_run, places[part], self.opened[part]) if part.start < part.stop else None
+        return Stretch(self.run_words, places[part], self.opened[part]) if part.start < part.stop else None
 
 
 class Ahead:
@@ -62,10 +62,10 @@ class Ahead:
 
     def __init__(self) -> None:
         self.authors: dict[int, str] = {}
-        """By the numbers of their accounts: who it was said to be by."""
+        """By the numbers of accounts: the names that they had when it was opened."""
         self.links: dict[int, bytes] = {}
         """By place, what the hash over the log goes on with, as far as it is known."""
-        self._runs: list[OfRun] = []
+        self._runs: list[RunWords] = []
         self._stretches: list[Stretch] = []
         self._signed: set[bytes] = set()
         self._one_by_one: tuple[dict[int, Opened], set[bytes]] | None = None
@@ -76,7 +76,7 @@ class Ahead:
         """
         found = [part for each in self._stretches if (part := each.within(first, last))]
         is_whole = sum([len(each.places) for each in found]) == last - first + 1
-        if not is_whole or len({each.of_run.device_and_run for each in found}) < len(found):
+        if not is_whole or len({each.run_words.device_and_run for each in found}) < len(found):
             return None
         return sorted(found, key=lambda each: each.places[0])
 
@@ -97,7 +97,7 @@ class Ahead:
         """The digests of those that are vouched for by themselves."""
         return self._signed
 
-    def take(self, run: OfRun, stretches: Sequence[tuple[int, int]], signed: Iterable[bytes]) -> None:
+    def take(self, run: RunWords, stretches: Sequence[tuple[int, int]], signed: Iterable[bytes]) -> None:
         """What was opened and vouched for elsewhere, by the positions in the run."""
         self._runs.append(run)
         self._stretches += [
@@ -105,13 +105,13 @@ class Ahead:
         ]
         self._signed.update(signed)
 
-    def vouch(self, runs: Sequence[OfRun]) -> Iterator[None]:
+    def vouch(self, runs: Sequence[RunWords]) -> Iterator[None]:
         """Goes on at each step."""
         self._runs += runs
         checks = 0
         for run in runs:
             later = None
-            for begins, ends in reversed(_even_parts(run.opened)):
+            for begins, ends in reversed(_unbroken_parts(run.opened)):
                 stretch = Stretch(run, run.places[begins:ends], run.opened[begins:ends])
                 checks += stretch.opened[-1].digest != later
                 if vouched(run.key_of, stretch.opened[-1:], later) == [True]:
@@ -124,11 +124,11 @@ class Ahead:
                     yield
 
     def _vouch_each(self, stretch: Stretch, later: bytes | None) -> Generator[None, None, bytes | None]:
-        """The last of them is not signed; others may be. Ends with what the lowest that is vouched for names."""
+        """The last of them is not signed; others may be. Returns what the lowest that is vouched for names."""
         opened = stretch.opened[:-1]
         for end in range(len(opened), 0, -_CHECKS_AT_ONCE):
             some = opened[max(0, end - _CHECKS_AT_ONCE) : end]
-            stand = vouched(stretch.of_run.key_of, some, later)
+            stand = vouched(stretch.run_words.key_of, some, later)
             signed = [each for each, stands in zip(some, stand, strict=True) if stands]
             self._signed.update([each.digest for each in signed])
             later = signed[0].words.prev if signed else later
@@ -136,8 +136,8 @@ class Ahead:
         return later
 
 
-def _even_parts(opened: Sequence[Opened]) -> list[tuple[int, int]]:
-    """From which to before which they follow on each other."""
+def _unbroken_parts(opened: Sequence[Opened]) -> list[tuple[int, int]]:
+    """Where each part in which all follow on each other begins, and before which it ends."""
     if not opened:
         return []
     numbers, prevs, _, heights, heads, histories, *_ = zip(*[astuple(each.words) for each in opened], strict=True)

@@ -1,6 +1,6 @@
-"""Owns what is asked of the program in which words are opened aside, and how what it finds is taken in here.
+"""Owns what the program that opens words is asked, and how its answer is taken in here. Not that program: `opener`.
 
-Which keys they are under is looked up here, and what is believed of them is judged here: `words`.
+Under which keys they are is looked up here, and what is believed of them is judged here: `words`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from lanline.client.sealing.ahead import Ahead, OfRun
+from lanline.client.sealing.ahead import Ahead, RunWords
 from lanline.client.sealing.opener import AskedRun, FoundRun, decode_found, encode_asked
 from lanline.crypto.groups.said import Opened, Run
 from lanline.wire.chat.entries import LogEntry
@@ -16,7 +16,7 @@ from lanline.wire.sealing.said import COMMON_BYTES, HEADER_BYTES, SAID_SUITE
 
 
 class Asked(Protocol):
-    """Of the other program."""
+    """What the other program was asked, and answers later."""
 
     @property
     def is_over(self) -> bool: ...
@@ -24,68 +24,68 @@ class Asked(Protocol):
     def when_over(self, callback: Callable[[], object]) -> None: ...
 
     def found(self) -> bytes | None:
-        """Waits for it. None: nothing will be found."""
+        """Waits for the answer. None: none will come."""
 
 
 Ask = Callable[[bytes], Asked]
 
 
-class _Group(NamedTuple):
+class _RunEntries(NamedTuple):
     run: Run
-    of_run: OfRun
+    run_words: RunWords
     entries: list[LogEntry]
 
     def asked(self) -> AskedRun:
         return AskedRun(
             self.run.key,
             self.run.said_as,
-            self.of_run.sign_key,
+            self.run_words.sign_key,
             [(each.sequence, each.time_ms, each.entry_id, each.content) for each in self.entries],
         )
 
     def take(self, found: FoundRun, ahead: Ahead) -> None:
-        header, said_as, of_run = self.run.header, self.run.said_as, self.of_run
+        header, said_as, run_words = self.run.header, self.run.said_as, self.run_words
         places = [each.sequence for each in self.entries]
-        of_run.places += places if len(found.opened) == len(places) else [places[at] for at in found.opened]
-        of_run.opened += [
+        run_words.places += places if len(found.opened) == len(places) else [places[at] for at in found.opened]
+        run_words.opened += [
             Opened(header, words, digest, signature, said_as)
             for words, digest, signature in zip(found.words, found.digests, found.signatures, strict=True)
         ]
         ahead.links.update(zip(places, found.links, strict=True))
-        ahead.take(of_run, found.stretches, found.signed)
+        ahead.take(run_words, found.stretches, found.signed)
 
 
 class Asking:
-    """Of some entries of one conversation; those that are not asked are left."""
+    """Some entries of one conversation, by their runs; what is of no known run is left out."""
 
     def __init__(
         self,
         entries: Sequence[LogEntry],
         ahead: Ahead,
-        run_of: Callable[[bytes, bytes], tuple[Run, OfRun] | None],
+        run_of: Callable[[bytes, bytes], tuple[Run, RunWords] | None],
     ) -> None:
-        """`run_of`: of what an entry begins with, and its content."""
+        """`run_of`: the run of an entry, by what it begins with and by all of it; None: it is not known."""
         self._ahead = ahead
-        self._groups: dict[bytes, _Group | None] = {}
-        authors, groups = ahead.authors, self._groups
+        self._runs: dict[bytes, _RunEntries | None] = {}
+        authors, runs = ahead.authors, self._runs
         for each in entries:
             content = each.content
             if each.suite != SAID_SUITE or len(content) < HEADER_BYTES:
                 continue
             begins = content[:COMMON_BYTES]
-            if begins not in groups:
+            if begins not in runs:
                 found = run_of(begins, content)
-                groups[begins] = None if found is None else _Group(*found, [])
-            group = groups[begins]
-            if group is not None and authors[each.account] == group.of_run.author:
-                group.entries.append(each)
+                runs[begins] = None if found is None else _RunEntries(*found, [])
+            of_run = runs[begins]
+            if of_run is not None and authors[each.account] == of_run.run_words.author:
+                of_run.entries.append(each)
 
     def asked(self) -> bytes:
-        return encode_asked([each.asked() for each in self._asked_groups()])
+        return encode_asked([each.asked() for each in self._asked_runs()])
 
     def take(self, found: bytes) -> None:
-        for group, of_group in zip(self._asked_groups(), decode_found(found), strict=True):
-            group.take(of_group, self._ahead)
+        for asked, of_run in zip(self._asked_runs(), decode_found(found), strict=True):
+            asked.take(of_run, self._ahead)
 
-    def _asked_groups(self) -> list[_Group]:
-        return [each for each in self._groups.values() if each is not None and each.entries]
+    def _asked_runs(self) -> list[_RunEntries]:
+        return [each for each in self._runs.values() if each is not None and each.entries]

@@ -57,7 +57,7 @@ class KeyCaches:
         self._begin_anew()
 
     def put_back(self, before: KeyState) -> None:
-        """What did not come, and is right: the server may have lost it, or never had it."""
+        """What the server did not give, and is right: it may have lost it, or never had it."""
         context = self._context
         for number, seed in before.seeds.items():
             if context.seeds.setdefault(number, seed) is seed:

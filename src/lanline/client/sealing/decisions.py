@@ -52,7 +52,7 @@ class Decisions:
         self._on_change()
 
 
-class GroupChange:
+class GoingOver:
     def __init__(self, context: GroupContext) -> None:
         self._context = context
         self.on_left: Callable[[], None] = lambda: None

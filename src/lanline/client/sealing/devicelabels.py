@@ -1,8 +1,8 @@
-"""Owns what this device knows of how the devices of its account are called, and by whose word that counts.
+"""Owns the labels that this device knows of the devices of its account, and by whose word they count.
 
-A device says its own label, and a person may call any of theirs otherwise; of two the later one counts. What was done
-on another device, or told by one, counts as long as that is not taken out: a thief may have done it. So none passes on
-what it knows at second hand.
+A device says its own label, and a person may give any of theirs another; of two the later one counts. A label that was
+given on another device, or told by one, counts as long as that is not taken out: a thief may have given it. So a device
+passes on only what it heard from the device on which the label was given.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lanline.client.sealing.context import GroupContext
-from lanline.client.sealing.keystore import CalledSo
+from lanline.client.sealing.keystore import KeptLabel
 from lanline.model.content import DeviceLabel
 from lanline.model.devices import checked_label
 from lanline.ticket import Steps
@@ -19,7 +19,7 @@ from lanline.wire.chat.answers import Done
 from lanline.wire.sealing.entries import DeviceKind
 
 FIRST_MS = 1
-"""When what a server knew in plain was said, or a device while it waited: before all else."""
+"""The time of a label that a server had in plain, or that a device gave while it waited: any other is later."""
 
 
 class KnownLabels:
@@ -42,26 +42,26 @@ class KnownLabels:
         return checked_label(own) if own else ""
 
     def stands(self, device_id: bytes) -> bool:
-        """Somebody has said what it is called, and that counts."""
+        """It has a label that counts."""
         return self._standing(device_id) is not None
 
     def told(self) -> tuple[DeviceLabel, ...]:
-        """All that counts, of those that are there, and was not told at second hand."""
+        """All labels that count, of live devices, as far as this device may pass them on."""
         known = ((each, self._standing(each)) for each in self.live)
         return tuple(_label(each, called) for each, called in known if called is not None and called.via == called.by)
 
-    def call(self, device_id: bytes, label: str, named_ms: int | None = None) -> DeviceLabel:
-        """By the person, here; `named_ms` where that was said before, to another."""
+    def rename(self, device_id: bytes, label: str, named_ms: int | None = None) -> DeviceLabel:
+        """By the person, on this device. `named_ms`: where the label is an older one."""
         before = self._context.keys.labels.get(device_id)
         later_ms = max(self._context.clock.now_ms(), 0 if before is None else before.named_ms + 1)
         own = self._context.copy.device_id.hex()
-        called = CalledSo(checked_label(label), later_ms if named_ms is None else named_ms, own, own)
+        called = KeptLabel(checked_label(label), later_ms if named_ms is None else named_ms, own, own)
         self._context.keys.labels[device_id] = called
         self._context.keys.save()
         return _label(device_id, called)
 
     def take_plain(self) -> Steps[None]:
-        """What the server was told before labels were sealed is kept here, and the server forgets it."""
+        """Labels that the server has from before they were sealed are kept here, and the server forgets them."""
         context, chain = self._context, self._context.copy.chain
         links = {chain.devices[each].link_fingerprint: each for each in self.live}
         found = yield from context.server.ask(wire.ListOwnDevices(0), wire.OwnDevices)
@@ -69,14 +69,14 @@ class KnownLabels:
             device_id = links.get(each.fingerprint)
             if each.label and device_id is not None:
                 if self._standing(device_id) is None:
-                    self.call(device_id, each.label, FIRST_MS)
+                    self.rename(device_id, each.label, FIRST_MS)
                 yield from context.server.ask(wire.ForgetLabel(0, each.device), Done)
 
     def learn(self, via: bytes, labels: Iterable[DeviceLabel]) -> bool:
-        """What a device of the account has said; whether that is news. Of the same, what came at first hand is kept."""
+        """What the device `via` has told; whether it is news. Of equal ones that which may be passed on is kept."""
         keys, before = self._context.keys, dict(self._context.keys.labels)
         for each in labels:
-            called = CalledSo(each.label, each.named_ms, each.by.hex(), via.hex())
+            called = KeptLabel(each.label, each.named_ms, each.by.hex(), via.hex())
             known = self._standing(each.device_id)
             if self._counts(each.device_id, called) and (known is None or _rank(called) > _rank(known)):
                 keys.labels[each.device_id] = called
@@ -85,19 +85,19 @@ class KnownLabels:
         keys.save()
         return True
 
-    def _standing(self, device_id: bytes) -> CalledSo | None:
+    def _standing(self, device_id: bytes) -> KeptLabel | None:
         called = self._context.keys.labels.get(device_id)
         return called if called is not None and self._counts(device_id, called) else None
 
-    def _counts(self, device_id: bytes, called: CalledSo) -> bool:
+    def _counts(self, device_id: bytes, called: KeptLabel) -> bool:
         copy, trusted = self._context.copy, {device_id, self._context.copy.device_id}
         of = {bytes.fromhex(called.by), bytes.fromhex(called.via)} - trusted
         return all(copy.people.is_own_device(copy.chain, each) for each in of)
 
 
-def _label(device_id: bytes, called: CalledSo) -> DeviceLabel:
+def _label(device_id: bytes, called: KeptLabel) -> DeviceLabel:
     return DeviceLabel(device_id, called.label, called.named_ms, bytes.fromhex(called.by))
 
 
-def _rank(called: CalledSo) -> tuple[int, str, bool]:
+def _rank(called: KeptLabel) -> tuple[int, str, bool]:
     return called.named_ms, called.label, called.via == called.by

@@ -275,7 +275,7 @@ class Devices:
         answer = Answer(height, head, own_id, mark).encoded()
         yield from context.server.ask(wire.AnswerDevice(0, waiting.device, answer), Done)
         if waiting.label != NAMELESS and not self.labels.stands(device_id):
-            self.labels.call(device_id, waiting.label, FIRST_MS)
+            self.labels.rename(device_id, waiting.label, FIRST_MS)
         self.waiting.pop(waiting.device, None)
 
     def _add_once(self, record: DeviceRecord, device_id: bytes) -> Steps[None]:

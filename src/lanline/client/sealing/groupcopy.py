@@ -242,8 +242,8 @@ class GroupCopy(EpochCopy):
 
     @property
     def _is_own_coming_lost(self) -> bool:
-        """Of all that is known here the server lacks only how this account came in, and others have gone on without it:
-        it comes in once more.
+        """Of all that is known here the server lacks only the entry by which this account came in, and has another in
+        its place. Then the account has to come in once more.
         """
         mine, height = self.chain.devices.get(self.device_id), self.chain.height
         since = 0 if mine is None else self.chain.accounts[mine.account].since

@@ -22,15 +22,15 @@ _SECRET_BYTES = 32
 Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
-class CalledSo(msgspec.Struct, frozen=True, array_like=True):
-    """What a device is called."""
+class KeptLabel(msgspec.Struct, frozen=True, array_like=True):
+    """What a device is called, and by whose word."""
 
     label: str
     named_ms: int
     by: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
-    """On which device that was done."""
+    """The device on which the label was given."""
     via: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
-    """Which device has told this one: that, or one that knew it of that."""
+    """The device that has told this one: the same, or one that had heard of it."""
 
 
 class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -50,7 +50,7 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     left: tuple[Hex32, ...] = ()
     said_by: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]] = {}
     notice: str = ""
-    labels: dict[Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")], CalledSo] = {}
+    labels: dict[Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")], KeptLabel] = {}
     labels_said: str = ""
     labels_taken: str = ""
     unshown: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")] | None = None
@@ -95,9 +95,9 @@ class Keystore:
         self.labels = {bytes.fromhex(each): called for each, called in kept.labels.items()}
         """What devices of the account are called."""
         self.labels_said = kept.labels_said
-        """When the others were last told of it; see `SharedLabels`."""
+        """A digest of the live devices when the others were last told the labels; see `SharedLabels`."""
         self.labels_taken = kept.labels_taken
-        """Of which history of the server what it knew of that in plain was taken."""
+        """The history of the server in which the labels that it kept in plain were taken over."""
         self.aside = {bytes.fromhex(each) for each in kept.aside}
         """Heads of chains that the person has put aside for another."""
         self.taken_back = {bytes.fromhex(each) for each in kept.taken_back}
@@ -105,9 +105,9 @@ class Keystore:
         self.left = {bytes.fromhex(each) for each in kept.left}
         """Groups of this server that the person has left for another in their place."""
         self.notice = kept.notice
-        """What the person is to know of the file; a sentence, kept until a program has told it."""
+        """A sentence about the file for the person, kept until a program has told it."""
         self.unshown = None if kept.unshown is None else bytes.fromhex(kept.unshown)
-        """Behind the words of a recovery key that nobody has seen yet: else a crash would leave one that nobody has."""
+        """The secret of a recovery key whose words nobody has seen yet: else nobody could use it after a crash."""
 
     @classmethod
     def open(cls, folder: Path, entropy: Entropy, passphrase: str | None = None) -> Keystore:
@@ -167,7 +167,7 @@ class Keystore:
             raise IdentityProblem(f"The keys in {self._path} cannot be kept: {cause.strerror}.") from cause
 
     def note_told(self) -> None:
-        """The person knows of the file, or will without this one."""
+        """The person has been told of the file, or will be by other means."""
         if self.notice:
             self.notice = ""
             self.save()

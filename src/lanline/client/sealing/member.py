@@ -12,7 +12,7 @@ from enum import Enum
 from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import Departed, GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
-from lanline.client.sealing.decisions import Decisions, GroupChange
+from lanline.client.sealing.decisions import Decisions, GoingOver
 from lanline.client.sealing.devices import Answer, Approval, Devices, waiting_text
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
@@ -61,7 +61,7 @@ class GroupMember:
         self.approval = Approval(context)
         self.offering = Offering(context)
         self.decisions = Decisions(self.copy, lambda: self._is_read, lambda: self.problem, self._changed)
-        self.group_change = GroupChange(context)
+        self.going_over = GoingOver(context)
         self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
@@ -372,7 +372,7 @@ class GroupMember:
         return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
 
     def _get_seed(self) -> Steps[None]:
-        """Where the server has lost it too, and there is no other device that has it: a new one."""
+        """If the server has lost it, and no other device of the account could have it, a new one is made."""
         try:
             yield from self.secrets.fetch_seed()
         except RequestRefused as refused:
@@ -422,14 +422,14 @@ class GroupMember:
         person = self._context.person
         if person is not None and person.is_admin and not person.founds:
             if self.is_awaited and self._has_been_in_group:
-                self.group_change.leave()
+                self.going_over.leave()
                 self._forget_wishes()
             person.founds = person.adopts = True
             self._go_on()
 
     def go_over(self, group_id: bytes) -> None:
         """To the group that the server shows in the place of the own one. Raises RecordMissing."""
-        self.group_change.agree(group_id)
+        self.going_over.agree(group_id)
         self._forget_wishes()
         self.refusal, self._has_asked = "", False
         self._changed()

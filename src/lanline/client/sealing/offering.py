@@ -67,8 +67,8 @@ class Offering:
             # Others have brought enough: nothing to be done.
 
     def _come_in_again(self) -> Steps[None]:
-        """The server has lost how this device came in, and nobody else may have seen it: the same entry once more, or,
-        where that is not taken any more, as who never was in.
+        """The server has lost the entry by which this device came in, and perhaps nobody else has it. It is brought
+        once more; where the server does not take it, the device asks to be let in anew.
         """
         copy, context = self._context.copy, self._context
         lost = [] if copy.forked_at is not None else copy.items_after(copy.shown.height)
@@ -97,7 +97,7 @@ class Offering:
             after += len(portion)
 
     def _bring_in_full(self, after: int) -> Steps[None]:
-        """What the stubs stand for that are offered: those of one member alone could be made up."""
+        """The entries whose stubs are offered: a stub that one member alone brings could be made up."""
         chain = self._context.copy.chain
         found = [(full_entry_of(chain, each), each) for each in self._context.tables.kept_room_entries()]
         contents = [each for entry, each in found if entry is not None and entry.height > after]

@@ -1,6 +1,6 @@
-"""Owns how words are opened in a program of its own while this one goes on: what it is asked, and what it has found.
+"""Owns the program that opens words while the client goes on: what it is asked, and what it answers.
 
-It has no home, no chain and no network: only the keys of the runs that it is given, over a pipe, and as long as that.
+It has no home, no chain and no network: only the keys of the runs that it is given over a pipe, until it has answered.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import IO
 
 import msgspec
 
-from lanline.client.sealing.ahead import Ahead, OfRun
+from lanline.client.sealing.ahead import Ahead, RunWords
 from lanline.crypto.groups.ids import log_link_of
 from lanline.crypto.groups.said import Run
 from lanline.errors import MalformedPacket
@@ -39,7 +39,7 @@ class FoundRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
     digests: list[bytes]
     signatures: list[bytes]
     stretches: list[tuple[int, int]]
-    """Of those that have opened, from which to before which they are one."""
+    """Of those that have opened: where each unbroken stretch begins, and before which it ends."""
     signed: list[bytes]
     """Digests of others that are vouched for."""
     links: list[bytes]
@@ -65,17 +65,17 @@ def open_all(asked: bytes) -> bytes:
 def _opened(asked: AskedRun) -> FoundRun:
     content = asked.entries[0][3]
     run = Run.with_key(asked.key, asked.said_as, split_said(content)[0]._replace(nonce=b""))
-    of_run, numbers = OfRun(content, "", asked.sign_key), list[int]()
-    opened = of_run.opened
+    run_words, numbers = RunWords(content, "", asked.sign_key), list[int]()
+    opened = run_words.opened
     for number, (_, _, entry_id, content) in enumerate(asked.entries):
         try:
             opened.append(run.open(entry_id, content))
         except MalformedPacket:
             continue
         numbers.append(number)
-    of_run.places += range(len(opened))
+    run_words.places += range(len(opened))
     ahead = Ahead()
-    for _ in ahead.vouch([of_run]):
+    for _ in ahead.vouch([run_words]):
         pass
     return FoundRun(
         numbers,
@@ -89,7 +89,7 @@ def _opened(asked: AskedRun) -> FoundRun:
 
 
 def read_piece(source: IO[bytes]) -> bytes:
-    """Empty: there comes no more."""
+    """Empty: nothing more will come."""
     return source.read(int.from_bytes(source.read(_SIZE_BYTES), "big"))
 
 
@@ -99,7 +99,7 @@ def write_piece(sink: IO[bytes], piece: bytes) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with who has begun it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the client
     gc.disable()  # nothing here goes in circles
     while asked := read_piece(sys.stdin.buffer):
         write_piece(sys.stdout.buffer, open_all(asked))

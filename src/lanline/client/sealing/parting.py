@@ -98,7 +98,7 @@ class Offer(NamedTuple):
     group_id: bytes
     founder: str
     is_known: bool | None
-    """The device that has founded it was one of that name's in the own group; None: that group is not here."""
+    """The device that has founded it was one of the same name in the own group; None: that group is not here."""
 
     @property
     def text(self) -> str:

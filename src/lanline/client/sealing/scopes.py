@@ -282,7 +282,7 @@ class Scopes:
         return self._named[1].get(name, [])
 
     def foreign_statement(self, log: int, epoch_id: bytes) -> EpochBody | None:
-        """Of this epoch, where one has come that is of none of the conversations here."""
+        """The statement of this epoch, if one has come that belongs to no conversation here."""
         for content in self._load(log).statements.values():
             with contextlib.suppress(MalformedPacket):
                 body = decode_epoch(content)[1]

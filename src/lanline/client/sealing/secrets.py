@@ -243,7 +243,7 @@ class Secrets:
             yield from self.give(copy, readers, known)
 
     def _bring_keys_once(self) -> Steps[None]:
-        """Where a box is lacking: without the key to seal it to nobody could give it."""
+        """For when a box is lacking: nobody can give one without the key to which it is sealed."""
         if not self._has_brought_keys:
             self._has_brought_keys = True
             with contextlib.suppress(RequestRefused):  # its disk is full, say

@@ -94,13 +94,13 @@ class RunPlaces:
         return True
 
     def may_follow(self, places: Sequence[int], number: int) -> bool:
-        """The same of many, whose places rise and whose numbers follow on each other from this one on."""
+        """For many at once, whose places rise, and whose numbers count up from this one."""
         numbers = range(number, number + len(places))
         is_above = places[0] > self._last[0] and number > self._last[1]
         return not self._of or (is_above and self._of.keys().isdisjoint(numbers))
 
     def follow_all(self, places: Sequence[int], number: int) -> None:
-        """Where they may."""
+        """After `may_follow` has said yes."""
         if not self._of:
             self._first = places[0], number
         self._of.update(zip(range(number, number + len(places)), places, strict=True))

@@ -202,7 +202,7 @@ class GroupTables:
         return {key: secret for key, secret in found if secret is not None}
 
     def secret_before(self, scope: bytes, epoch_id: bytes) -> bytes | None:
-        """As it was here before it was thrown away, or in a group before this one."""
+        """As it was before the caches were thrown away, or in a group before this one."""
         before = "SELECT secret FROM past_secrets WHERE scope = ? AND epoch_id = ?"
         rows = self.database.read(before, (scope, epoch_id))
         return self._opened(cast("bytes", rows[0][0])) if rows else None
@@ -318,8 +318,8 @@ class GroupTables:
 
     def forget(self) -> None:
         """All that the server can give once more, in one write. What this device alone has seen stays: the places and
-        heights that words have named, and the hash over each log; and the secrets of epochs, for a server that has lost
-        their boxes meanwhile: each proves itself.
+        heights that words have named, and the hash over each log. The secrets of epochs are kept too, for a server that
+        has lost their boxes meanwhile; each is checked before it is used again.
         """
         with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO past_secrets SELECT scope, epoch_id, secret FROM epoch_secrets")

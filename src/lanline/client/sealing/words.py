@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from lanline.client.sealing.ahead import Ahead, OfRun, Stretch
+from lanline.client.sealing.ahead import Ahead, RunWords, Stretch
 from lanline.client.sealing.asking import Ask, Asked, Asking
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
@@ -60,7 +60,7 @@ class Said(NamedTuple):
 
 
 AsSaid = tuple[int, bytes, str, bytes]
-"""The same, where there are too many to give them names."""
+"""As `Said`, but cheaper to make: for many at once."""
 
 
 class Lacks(Enum):
@@ -106,8 +106,8 @@ class _Source(NamedTuple):
     """By heights that were named, from which place on this device may have said it; and the head, if it is so here."""
 
 
-class Even(NamedTuple):
-    """Words that are believed together, and under which epoch of which conversation."""
+class BelievedStretch(NamedTuple):
+    """Words that are believed as a whole, and under which epoch of which conversation."""
 
     stretch: Stretch
     room_id: bytes
@@ -221,14 +221,16 @@ class GroupWords:
         return outcomes
 
     def _end_run_beside(self, log: int, came: Iterable[bytes]) -> None:
-        """Devices and runs. What a copy of this home says may stand in the place of what this program sealed last."""
+        """`came`: devices and runs. Words of a copy of this home may stand where the last of this run would."""
         run, device_id = self._runs.get(log), self._copy.device_id
         if run is not None and any(each != device_id + run.id and each.startswith(device_id) for each in came):
             self.end_run(log)
 
-    def open_aside(self, place: Place, entries: Sequence[LogEntry], ahead: Ahead, ask: Ask) -> Iterator[Asked | None]:
-        """As `open_ahead`, in a program of its own: what is asked there has to be over before the next step."""
-        sealings, runs = self._context.scopes.sealings(place), dict[bytes, tuple[Run, OfRun] | None]()
+    def open_elsewhere(
+        self, place: Place, entries: Sequence[LogEntry], ahead: Ahead, ask: Ask
+    ) -> Iterator[Asked | None]:
+        """As `open_ahead`, by another program: what it yields has to be answered before the next step."""
+        sealings, runs = self._context.scopes.sealings(place), dict[bytes, tuple[Run, RunWords] | None]()
         asking = Asking(entries, ahead, lambda begins, content: self._run_of(runs, begins, sealings, content))
         asked = ask(asking.asked())
         yield asked
@@ -242,7 +244,7 @@ class GroupWords:
 
     def open_ahead(self, place: Place, said: Sequence[AsSaid], ahead: Ahead) -> Iterator[None]:
         """A few at each step, so that there is less to do when they are judged. What cannot be opened is left."""
-        runs: dict[bytes, tuple[Run, OfRun] | None] = {}
+        runs: dict[bytes, tuple[Run, RunWords] | None] = {}
         for start in range(0, len(said), _OPENED_AT_ONCE):
             sealings = self._context.scopes.sealings(place)
             for at, entry_id, author, content in said[start : start + _OPENED_AT_ONCE]:
@@ -263,35 +265,35 @@ class GroupWords:
 
     def _run_of(
         self,
-        known: dict[bytes, tuple[Run, OfRun] | None],
+        known: dict[bytes, tuple[Run, RunWords] | None],
         begins: bytes,
         sealings: Sequence[Sealing],
         content: bytes,
-    ) -> tuple[Run, OfRun] | None:
+    ) -> tuple[Run, RunWords] | None:
         if begins not in known:
             source, known[begins] = self._source(sealings, content), None
             if isinstance(source, _Source):
-                known[begins] = source.run, OfRun(content, source.author, source.sign_key)
+                known[begins] = source.run, RunWords(content, source.author, source.sign_key)
         return known[begins]
 
-    def even(self, place: Place, stretches: Sequence[Stretch]) -> list[Even] | None:
+    def believed(self, place: Place, stretches: Sequence[Stretch]) -> list[BelievedStretch] | None:
         """These, if each may be believed as a whole; None: they are to be judged word by word. Nothing is noted yet."""
-        sealings, found = self._context.scopes.sealings(place), list[Even]()
+        sealings, found = self._context.scopes.sealings(place), list[BelievedStretch]()
         for each in stretches:
-            source = self._source(sealings, each.of_run.content)
-            if not isinstance(source, _Source) or not self._is_even(source, each):
+            source = self._source(sealings, each.run_words.content)
+            if not isinstance(source, _Source) or not self._is_believed(source, each):
                 return None
             epoch = source.epoch[0]
-            found.append(Even(each, source.sealing.room_id, epoch.scope, epoch.height, source.places))
+            found.append(BelievedStretch(each, source.sealing.room_id, epoch.scope, epoch.height, source.places))
         return found
 
-    def _is_even(self, source: _Source, stretch: Stretch) -> bool:
+    def _is_believed(self, source: _Source, stretch: Stretch) -> bool:
         """As `_judged` would find of each of them: what they have in common is looked at once."""
         first, words = stretch.opened[0], stretch.opened[0].words
         until, author = source.sealing.until, (source.account, source.run.header.device_id)
         return (
             first.said_as == source.run.said_as
-            and stretch.of_run.author == source.author
+            and stretch.run_words.author == source.author
             and source.until == NEVER
             and (until is None or stretch.places[-1] < until)
             and self._copy.chain.holds(words.height, words.head)
@@ -299,10 +301,10 @@ class GroupWords:
             and judge_words(self._copy.chain, source.scope, source.epoch, author, words, stretch.places[0]) is None
         )
 
-    def note_even(self, log: int, evens: Sequence[Even]) -> None:
+    def note_believed(self, log: int, believed: Sequence[BelievedStretch]) -> None:
         """They are believed. In the order of their first places."""
-        self._end_run_beside(log, (each.stretch.of_run.device_and_run for each in evens))
-        for each in evens:
+        self._end_run_beside(log, (each.stretch.run_words.device_and_run for each in believed))
+        for each in believed:
             places, opened = each.stretch.places, each.stretch.opened
             words, last = opened[0].words, opened[-1]
             each.run_places.follow_all(places, words.n)

@@ -13,13 +13,13 @@ SEALED_LABEL_BYTES = NONCE_BYTES + _PADDED_BYTES + 16
 
 
 def seal_label(approval_key: bytes, record: bytes, label: str, nonce: bytes) -> bytes:
-    """For that record; a long one is cut. `nonce`: 12 random bytes."""
+    """For that record; a label over 64 bytes is cut. `nonce`: 12 random bytes."""
     plain = label.encode()[:_PADDED_BYTES].decode(errors="ignore").encode().ljust(_PADDED_BYTES, b"\0")
     return nonce + AESGCM(label_key_of(approval_key)).encrypt(nonce, plain, digest_of(record))
 
 
 def open_label(approval_key: bytes, record: bytes, sealed: bytes) -> str:
-    """Empty: it is none that was sealed for this record by who has the code."""
+    """Empty: it was not sealed for this record under this key."""
     nonce, rest = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
     if len(sealed) != SEALED_LABEL_BYTES:
         return ""

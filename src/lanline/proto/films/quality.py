@@ -22,9 +22,9 @@ _KEPT_AHEAD_S, _LEAST_LEFT_TO_KEEP_S = 0.1, 0.3
 _PLENTY_S = 4.5
 """With so much here, a quality that lasts is tried whatever happened before."""
 _STEP_AHEAD_S, _STEP_LEFT_S = 8.0, 0.6
-"""Out of the least quality a bit more shows most: somebody leaves it as soon as the next one lasts for so long."""
+"""The step out of the least quality is seen most: it is taken as soon as the next one would last for so long."""
 _LEAST_PATIENCE_S, _PATIENCE, _PATIENCE_AT_THE_END = 0.5, 0.9, 0.97
-"""What takes more than that share of the film that is here comes too late; what is here of it would be for nothing."""
+"""A part comes too late if its rest takes a larger share of the film that is here. It is larger when most has come."""
 _WORTH_IT = 1.5
 """So many times smaller has to be what is fetched in its place."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0

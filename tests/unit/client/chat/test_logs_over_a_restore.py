@@ -22,9 +22,9 @@ from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import GroupIs
 from lanline.wire.sealing.said import SAID_SUITE, Words
+from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.test_against_server import entries_of
 from unit.client.chat.test_sealed_logs import START, change_the_first, entry
-from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village
 
 DIFFERENT = "The server shows ben and you different things in #lobby. Compare by another way what was said."

@@ -12,7 +12,7 @@ from lanline.client.view import events
 from lanline.client.view.values import Message
 from lanline.model.content import Text
 from lanline.wire.chat.conversations import CreateRoom, JoinRoom, SetSlow
-from unit.client.chat.test_sealed_outbox import said, say, waiting
+from unit.client.chat.sealed.test_sealed_outbox import said, say, waiting
 from unit.client.chat.village import Process, Village
 
 PACE_S = 5

@@ -6,7 +6,7 @@ from lanline.client.sealing.logchain import NOTHING, LogChain
 from lanline.crypto.groups.ids import log_start_of
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
-from unit.client.chat.test_sealed_outbox import said, say
+from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village
 
 START = log_start_of(b"r" * 32)

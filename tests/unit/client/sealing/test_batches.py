@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.opener import open_all
-from lanline.client.sealing.words import Body, Even, GroupWords, Outcome, Said
+from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Outcome, Said
 from lanline.crypto.groups import ids
 from lanline.crypto.groups import said as said_module
 from lanline.crypto.groups.epochs import room_key_of
@@ -73,20 +73,20 @@ class Room:
         return [each for piece in pieces for each in words.open(self.reader.lobby, piece, ahead)]
 
     def as_a_whole(
-        self, said: Sequence[Said], taken_at_once: int, open_aside: Callable[[bytes], bytes | None] | None = None
+        self, said: Sequence[Said], taken_at_once: int, open_elsewhere: Callable[[bytes], bytes | None] | None = None
     ) -> list[bytes | Outcome]:
         """Where all of a piece is as it should be, it is believed at once; else word by word. What was believed."""
         words, ahead = self._reader(), Ahead()
-        for _ in self._steps(words, said, ahead, open_aside):
+        for _ in self._steps(words, said, ahead, open_elsewhere):
             pass
         found: list[bytes | Outcome] = []
         for start in range(0, len(said), taken_at_once):
             piece = said[start : start + taken_at_once]
             stretches = ahead.stretches(piece[0].place, piece[-1].place)
-            evens = words.even(self.reader.lobby, stretches) if stretches else None
-            if evens:
-                words.note_even(self.reader.lobby.log, evens)
-                found += bodies_of(evens)
+            believed = words.believed(self.reader.lobby, stretches) if stretches else None
+            if believed:
+                words.note_believed(self.reader.lobby.log, believed)
+                found += bodies_of(believed)
                 self.believed_at_once += len(piece)
             else:
                 found += map(body_of, words.open(self.reader.lobby, piece, ahead))
@@ -97,16 +97,16 @@ class Room:
         words: GroupWords,
         said: Sequence[Said],
         ahead: Ahead,
-        open_aside: Callable[[bytes], bytes | None] | None,
+        open_elsewhere: Callable[[bytes], bytes | None] | None,
     ) -> Iterator[object]:
-        if open_aside is None:
+        if open_elsewhere is None:
             return words.open_ahead(self.reader.lobby, said, ahead)
         accounts = {name: number for number, name in enumerate({each.author for each in said})}
         ahead.authors = {number: name for name, number in accounts.items()}
         entries = [
             LogEntry(each.place, each.entry_id, accounts[each.author], 1, 1, SAID_SUITE, each.content) for each in said
         ]
-        return words.open_aside(self.reader.lobby, entries, ahead, lambda asked: AtOnce(open_aside(asked)))
+        return words.open_elsewhere(self.reader.lobby, entries, ahead, lambda asked: AtOnce(open_elsewhere(asked)))
 
     def one_by_one(self, said: Sequence[Said]) -> list[Outcome]:
         words = self._reader()
@@ -130,9 +130,9 @@ def body_of(outcome: Outcome) -> bytes | Outcome:
     return outcome.body if isinstance(outcome, Body) else outcome
 
 
-def bodies_of(evens: Sequence[Even]) -> list[bytes]:
+def bodies_of(believed: Sequence[BelievedStretch]) -> list[bytes]:
     """In the order of their places."""
-    found = [(at, each.words.body) for even in evens for at, each in zip(*even.stretch[1:], strict=True)]
+    found = [(at, each.words.body) for run in believed for at, each in zip(*run.stretch[1:], strict=True)]
     return [body for _, body in sorted(found)]
 
 
@@ -200,8 +200,8 @@ def test_a_page_is_judged_as_word_by_word(room: Room, steps: list[Step], data: s
     words = room._reader()
     assert words.open(room.reader.lobby, said[:cut]) + words.open(room.reader.lobby, said[cut:]) == alone
     assert room.opened_ahead(said, max(1, cut)) == alone
-    for open_aside in (None, open_all, lambda _: None):
-        assert room.as_a_whole(said, max(1, cut), open_aside) == list(map(body_of, alone))
+    for open_elsewhere in (None, open_all, lambda _: None):
+        assert room.as_a_whole(said, max(1, cut), open_elsewhere) == list(map(body_of, alone))
 
 
 def test_what_is_as_it_should_be_is_believed_as_a_whole_and_what_comes_behind_is_judged_by_it(room: Room) -> None:
@@ -212,9 +212,9 @@ def test_what_is_as_it_should_be_is_believed_as_a_whole_and_what_comes_behind_is
         last[place % 3] = number + 1, digest
         said.append(each)
     again = [each._replace(place=each.place + 60) for each in said[:20]]
-    for open_aside in (None, open_all):
+    for open_elsewhere in (None, open_all):
         room.believed_at_once = 0
-        found = room.as_a_whole([*said, *again], 20, open_aside)
+        found = room.as_a_whole([*said, *again], 20, open_elsewhere)
         assert room.believed_at_once == 60
         assert found == [*(b"said %d" % place for place in range(1, 61)), *[Reason.KNOWN_ID] * 20]
 

@@ -11,7 +11,7 @@ from lanline.client.chat.directory import Directory
 from lanline.client.chat.sealed.alarms import Alarms
 from lanline.client.chat.sealed.content import (
     OPENED,
-    CarriedWords,
+    KeptCarried,
     again,
     carried,
     decoded_carried,
@@ -30,11 +30,10 @@ from lanline.model.alarms import AlarmKind, alarm
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.offers import LostWords
-from lanline.wire.sealing.said import CARRIED_SUITE, decode_carried, split_said
-from lanline.wire.sealing.said import CarriedWords as SealedWords
+from lanline.wire.sealing.said import CARRIED_SUITE, CarriedWords, decode_carried, split_said
 
 _Key = tuple[int, bytes, bytes]
-"""The author's account and id, which alone are the server's word and anybody's, and the hash of what was said."""
+"""Account, id and hash of the words. Without the hash: an account is the server's word, and an id anybody can take."""
 
 
 class CarriedEntries:
@@ -44,7 +43,7 @@ class CarriedEntries:
         self._directory = directory
         self._alarms = alarms
         self._known: dict[int, dict[_Key, int]] = {}
-        """By log, the places of those that were brought."""
+        """By log, the first places of words that somebody has brought."""
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
@@ -100,7 +99,7 @@ class CarriedEntries:
         except MalformedPacket:
             return Reason.FORM.value
         statement = self._context.tables.statement(epoch_id)
-        outcome = self._opening.open(place, at, SealedWords(entry_id, said, statement))[1]
+        outcome = self._opening.open(place, at, CarriedWords(entry_id, said, statement))[1]
         if isinstance(outcome, Reason):
             return outcome.value
         if isinstance(outcome, Lacks):
@@ -122,7 +121,7 @@ class CarriedEntries:
             return self._refused(shown, entry, author, Reason.SUITE)
         time_ms, body = outcome.words.time_ms, self._body(outcome, author)
         said_hash = hashlib.sha256(words.said).digest()
-        kept = CarriedWords(self._account(author), words.entry_id, time_ms, body, said_hash)
+        kept = KeptCarried(self._account(author), words.entry_id, time_ms, body, said_hash)
         return again(entry, kept) if self._is_known(shown.log, entry.sequence, kept) else carried(entry, kept)
 
     def _body(self, body: Body, author: str) -> bytes:
@@ -138,7 +137,7 @@ class CarriedEntries:
             self._alarms.ring(alarm(AlarmKind.CARRIED_WRONG, by, shown.title))
         return doubted(entry, reason)
 
-    def _is_known(self, log: int, place: int, words: CarriedWords) -> bool:
+    def _is_known(self, log: int, place: int, words: KeptCarried) -> bool:
         """They stand at a lower place, as their author has said them or as somebody has brought them."""
         known, key = self._of(log), _key(words.account, words.entry_id, words.body)
         first = self._context.tables.first_believed(log, words.account, words.entry_id, words.body) or place

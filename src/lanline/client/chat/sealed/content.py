@@ -72,8 +72,8 @@ def said_by(body: bytes, device_id: bytes) -> bytes:
     return _encoder.encode(msgspec.structs.replace(known, by=device_id)) if isinstance(known, _NOTES) else body
 
 
-class CarriedWords(msgspec.Struct, frozen=True, array_like=True):
-    """As they are kept: the entry itself is of who has brought them."""
+class KeptCarried(msgspec.Struct, frozen=True, array_like=True):
+    """Words that were brought back, as they are kept: the entry itself is by whoever has brought them."""
 
     account: int
     """Of whoever said them."""
@@ -82,26 +82,26 @@ class CarriedWords(msgspec.Struct, frozen=True, array_like=True):
     """By their author's clock."""
     body: bytes
     said_hash: bytes = b""
-    """SHA-256 of what was sealed: by it they are the same, whoever the server says that an account is."""
+    """SHA-256 of what was sealed: by it two are the same, whichever numbers the server gives to accounts."""
 
 
-_carried: msgspec.msgpack.Decoder[CarriedWords] = msgspec.msgpack.Decoder(CarriedWords)
+_carried: msgspec.msgpack.Decoder[KeptCarried] = msgspec.msgpack.Decoder(KeptCarried)
 
 
-def carried(entry: LogEntry, words: CarriedWords) -> LogEntry:
+def carried(entry: LogEntry, words: KeptCarried) -> LogEntry:
     return _kept_as(entry, CARRIED, _encoder.encode(words))
 
 
-def carried_words(entry: LogEntry) -> CarriedWords:
+def carried_words(entry: LogEntry) -> KeptCarried:
     return decoded_carried(entry.content)
 
 
-def decoded_carried(content: bytes) -> CarriedWords:
+def decoded_carried(content: bytes) -> KeptCarried:
     return _carried.decode(content)
 
 
-def again(entry: LogEntry, words: CarriedWords | None = None) -> LogEntry:
-    """`words`: which, where somebody has brought them."""
+def again(entry: LogEntry, words: KeptCarried | None = None) -> LogEntry:
+    """Not shown: the same words stand at a lower place. `words`: which they are, if somebody has brought them."""
     kept = b"" if words is None else _encoder.encode(msgspec.structs.replace(words, body=b""))
     return _kept_as(entry, AGAIN, kept)
 

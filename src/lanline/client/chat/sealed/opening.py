@@ -119,7 +119,7 @@ _ENTRY = (
 _MOST_RECENT = 20_000
 
 
-class PastWords:
+class StruckWords:
     def __init__(self, database: Database, tables: GroupTables, words: GroupWords) -> None:
         self._database = database
         self._tables = tables
@@ -151,7 +151,7 @@ class PastWords:
         return True
 
     def note_kept(self, log: int, through: int) -> None:
-        """It is on the disk up to there. While much is on its way, what is known is not looked through each time."""
+        """It is on the disk up to there. While much is on its way, what is remembered is seldom tidied up."""
         recent = self._recent.get(log)
         if recent and len(recent) < _MOST_RECENT and recent[next(reversed(recent))] > through:
             return
@@ -199,7 +199,7 @@ class PastWords:
             )
 
 
-class EarlierWords:
+class PastGroupWords:
     def __init__(self, context: GroupContext, on_change: Callable[[], None]) -> None:
         """`on_change`: what could not be opened before may be possible now."""
         self._context = context
@@ -263,7 +263,7 @@ def _bodies(first: int, count: int, stretches: Sequence[Stretch]) -> list[bytes]
 
 
 def _is_for_programs(bodies: bytes) -> bool:
-    """Whether they may hold what is kept in other bytes than it was said in."""
+    """Whether they may hold notes, topics or reports, which are kept in other bytes than they were said in."""
     return KNOWN in bodies or TOPIC in bodies or REPORT_BEGINS in bodies
 
 
@@ -278,14 +278,14 @@ class Opening:
     def __init__(
         self,
         words: GroupWords,
-        earlier_words: EarlierWords,
-        past: PastWords,
+        earlier_words: PastGroupWords,
+        struck: StruckWords,
         watch: Watch,
         name_of: Callable[[int], str],
     ) -> None:
         self._words = words
         self._earlier = earlier_words
-        self._past = past
+        self._struck = struck
         self._watch = watch
         self._name_of = name_of
 
@@ -298,27 +298,27 @@ class Opening:
     def authors(self, entries: Sequence[LogEntry]) -> dict[int, str]:
         return {account: self._name_of(account) for account in {each.account for each in entries}}
 
-    def open_even(
+    def open_whole(
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead
     ) -> list[LogEntry] | None:
-        """All of these as they are kept, where all is as it should be; None: they are to be judged word by word."""
+        """All of these as they are kept, if all is as it should be; None: they are to be judged word by word."""
         first, last = entries[0].sequence, entries[-1].sequence
         stretches = ahead.stretches(first, last)
         are_others = any(self._name_of(account) != name for account, name in ahead.authors.items())
         if not stretches or are_others or any(each.suite != SAID_SUITE for each in entries):
             return None
         bodies = _bodies(first, len(entries), stretches)
-        evens = self._words.even(place, stretches)
-        is_even = (
-            evens is not None
+        believed = self._words.believed(place, stretches)
+        is_whole = (
+            believed is not None
             and not _is_for_programs(b"".join(bodies))
-            and self._watch.is_even(shown, evens)
-            and self._past.are_new(shown.log, entries)
+            and self._watch.has_nothing_to_tell(shown, believed)
+            and self._struck.are_new(shown.log, entries)
         )
-        if evens is None or not is_even:
+        if believed is None or not is_whole:
             return None
-        self._words.note_even(shown.log, evens)
-        self._watch.note_even(shown, evens)
+        self._words.note_believed(shown.log, believed)
+        self._watch.note_believed(shown, believed)
         return [opened(each, body) for each, body in zip(entries, bodies, strict=True)]
 
     def open(
@@ -335,7 +335,7 @@ class Opening:
         for each, outcome in zip(entries, outcomes, strict=True):
             if isinstance(outcome, Body):
                 if is_noted:
-                    self._past.note(shown.log, each.sequence, outcome)
+                    self._struck.note(shown.log, each.sequence, outcome)
                 body = judged(chain, outcome.body, authors[each.account])
                 kept.append(self._kept(place, each, outcome, said_by(body, outcome.device_id)))
             elif isinstance(outcome, Reason):
@@ -386,7 +386,7 @@ class Opening:
     ) -> list[Outcome | None]:
         following = iter(of_sealed)
         outcomes = [next(following) if each.suite in SEALED_SUITES else None for each in entries]
-        again = self._past.repeats(log, entries)
+        again = self._struck.repeats(log, entries)
         if not again and not of_earlier:
             return outcomes
         places = [each.sequence for each in entries]

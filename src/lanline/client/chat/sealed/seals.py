@@ -17,7 +17,7 @@ from lanline.client.chat.sealed.adopting import adoption_of
 from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.content import SUITES_OF_KEYS, UNOPENED, UNREAD
 from lanline.client.chat.sealed.groupnews import GroupNews
-from lanline.client.chat.sealed.opening import EarlierWords, Opening, PastWords, PlainWords
+from lanline.client.chat.sealed.opening import Opening, PastGroupWords, PlainWords, StruckWords
 from lanline.client.chat.sealed.unread import Unread
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing.adoption import Adoption
@@ -65,7 +65,7 @@ class Seals:
         self._clock = clock = node.clock
         self._line = line = node.line
         self.watch: Watch | None = None
-        self._aside = node.aside
+        self._opener = node.opener
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
         self._fetched: set[int] = set()
@@ -79,26 +79,26 @@ class Seals:
         self.adoption: Adoption | None = None
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
-        self.past: PastWords | None = None
+        self.struck: StruckWords | None = None
         self.context: GroupContext | None = None
         self._opening: Opening | None = None
         self._unread: Unread | None = None
-        self._earlier: EarlierWords | None = None
+        self._earlier: PastGroupWords | None = None
         self.carried: CarriedEntries | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint, keys.label)
             self.member = GroupMember(context, self._changed)
-            self.member.group_change.on_left = self._forget_group
+            self.member.going_over.on_left = self._forget_group
             self._words = GroupWords(context)
-            self._earlier = EarlierWords(context, self._changed)
-            self.past = PastWords(node.history.database, tables, self._words)
+            self._earlier = PastGroupWords(context, self._changed)
+            self.struck = StruckWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self.context = context
             self.watch = Watch(context, self._words, node)
             context.scopes.tell_rsa = self.watch.tell_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
-            self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
+            self._opening = Opening(self._words, self._earlier, self.struck, self.watch, self._name_of)
             self._unread = Unread(context, node.history)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
@@ -162,8 +162,8 @@ class Seals:
             self.context.history = history
             self._forget_places()
             self.watch.forget_all()
-            assert self.past is not None
-            self.past.forget_unkept()
+            assert self.struck is not None
+            self.struck.forget_unkept()
             assert self.carried is not None
             self.carried.forget_all()
 
@@ -329,17 +329,17 @@ class Seals:
     # In.
 
     def expect_much(self) -> None:
-        """So much is on its way that it is opened in a program of its own."""
-        if self._aside is not None:
-            self._aside.begin()
+        """So much is on its way that another program opens it."""
+        if self._opener is not None:
+            self._opener.begin()
 
     def open_ahead(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> Iterator[Asked | None]:
         """Some at each step, of what is given to `open` later."""
         if self._words is None or self._opening is None or not self.is_sealed:
             return iter(())
-        if self._aside is not None and len(entries) >= _MUCH and self._aside.is_ready:
+        if self._opener is not None and len(entries) >= _MUCH and self._opener.is_ready:
             ahead.authors = self._opening.authors(entries)
-            return self._words.open_aside(self.place(shown), entries, ahead, self._aside.ask)
+            return self._words.open_elsewhere(self.place(shown), entries, ahead, self._opener.ask)
         said, ahead.authors = self._opening.said(entries)
         return self._words.open_ahead(self.place(shown), said, ahead)
 
@@ -347,8 +347,8 @@ class Seals:
         self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
     ) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
-        if ahead is not None and (even := self._open_even(shown, entries, ahead)) is not None:
-            return even, None
+        if ahead is not None and (whole := self._open_whole(shown, entries, ahead)) is not None:
+            return whole, None
         first = next((each.sequence for each in entries if each.suite in UNOPENED), None)
         self.note_keys(shown, entries)
         if first is None or self._opening is None or self.carried is None or not self.is_sealed:
@@ -361,14 +361,14 @@ class Seals:
         kept = self.carried.once(shown.log, kept)
         return self._plain.judged(shown.log, kept), min([*lacking, *carried], default=None)
 
-    def _open_even(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> list[LogEntry] | None:
-        """All of these where all is as it should be. None: they are to be judged word by word."""
+    def _open_whole(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> list[LogEntry] | None:
+        """All of these, if all is as it should be. None: they are to be judged word by word."""
         if self._opening is None or self.carried is None or not self.is_sealed or self.carried.has_any(shown.log):
             return None
-        even = self._opening.open_even(shown, self.place(shown), entries, ahead)
-        if even is not None:
+        whole = self._opening.open_whole(shown, self.place(shown), entries, ahead)
+        if whole is not None:
             self._plain.note_opened(shown.log, entries[0].sequence)
-        return even
+        return whole
 
     def topic(self, shown: Conversation, entry: LogEntry) -> Topic | Lacks | None:
         """What an entry sets that the server shows by itself. None: nothing that is believed."""
@@ -456,10 +456,10 @@ class Seals:
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
-        if self._scopes is not None and self._words is not None and self.past is not None:
+        if self._scopes is not None and self._words is not None and self.struck is not None:
             self._scopes.forget(log)
             self._fetched.discard(log)
-            self.past.forget(log)
+            self.struck.forget(log)
             self._plain.forget(log)
             self._forget_places()
             assert self.watch is not None

@@ -87,7 +87,7 @@ class SeenLogs:
         self._chains: dict[int, LogChain] = {}
         self._ahead: dict[int, dict[int, Naming]] = {}
         """By log and place, words that name a place which is here, and not taken in yet: of the same page."""
-        self._even: dict[int, list[Stretch]] = {}
+        self._uncompared: dict[int, list[Stretch]] = {}
         """By log, words whose hashes are compared when all that came with them is taken in."""
         self._pages: dict[int, SeenPages] = {}
         self._warned: set[tuple[int, str]] = set()
@@ -100,9 +100,9 @@ class SeenLogs:
         chain = self._chain(shown, place)
         chain.add(came, links)
         self.compare(shown, place, self._ahead.pop(shown.log, {}).values())
-        for stretch in self._even.pop(shown.log, []):
+        for stretch in self._uncompared.pop(shown.log, []):
             if not chain.holds_all([each.words for each in stretch.opened]):
-                author, said = stretch.of_run.author, zip(stretch.places, stretch.opened, strict=True)
+                author, said = stretch.run_words.author, zip(stretch.places, stretch.opened, strict=True)
                 self.compare(shown, place, [(at, author, each.words) for at, each in said])
         chain.forget_old()
         return None if chain.seen == NOTHING else chain.seen
@@ -111,9 +111,9 @@ class SeenLogs:
     def has_warned(self) -> bool:
         return bool(self._warned)
 
-    def note_even(self, log: int, stretches: Sequence[Stretch]) -> None:
+    def note_believed(self, log: int, stretches: Sequence[Stretch]) -> None:
         """What they name is compared as soon as they are taken in."""
-        self._even.setdefault(log, []).extend(stretches)
+        self._uncompared.setdefault(log, []).extend(stretches)
 
     def seen(self, shown: Conversation, place: Place) -> Seen:
         return self._chain(shown, place).seen
@@ -151,12 +151,12 @@ class SeenLogs:
         self._pages.pop(log, None)
         self._chains.pop(log, None)
         self._ahead.pop(log, None)
-        self._even.pop(log, None)
+        self._uncompared.pop(log, None)
 
     def forget_all(self) -> None:
         self._chains.clear()
         self._ahead.clear()
-        self._even.clear()
+        self._uncompared.clear()
         self._pages.clear()
 
     def start_of(self, place: Place) -> bytes | None:

@@ -1,5 +1,5 @@
 """Owns what the devices of a person tell each other in the notes to oneself: whom the person has verified or accepted,
-and what the devices are called.
+and what the devices are called. Which labels count: `devicelabels`.
 
 Only what came sealed counts, in the talk of the account with itself, where nobody else can say anything; and of another
 device only as long as that is one of the account's.
@@ -18,6 +18,7 @@ from lanline.crypto.groups.ids import digest_of
 from lanline.errors import LanlineError, RecordMissing
 from lanline.ids import Entropy
 from lanline.model.content import DeviceLabel, KnownDevices, KnownPerson, Note
+from lanline.model.devices import MAX_DEVICES_NAMED
 from lanline.model.logs import ENTRY_ID_BYTES
 from lanline.ticket import Ticket, follow
 
@@ -78,7 +79,7 @@ class SharedTrust:
 
 
 class SharedLabels:
-    """What a device knows of it at first hand it says again when one comes or goes: so who comes later knows it."""
+    """Says the labels that this device may pass on, whenever a device comes or goes: so who comes later knows them."""
 
     def __init__(
         self, member: GroupMember, context: GroupContext, conversations: Conversations, outbox: Outbox
@@ -90,14 +91,14 @@ class SharedLabels:
         self._asked_of: object = None
         """The link on which the server was asked for what it knows of before."""
 
-    def may_call(self, device_id: bytes) -> bool:
+    def may_rename(self, device_id: bytes) -> bool:
         return device_id in self._member.devices.labels.live
 
-    def call(self, device_id: bytes, label: str) -> None:
+    def rename(self, device_id: bytes, label: str) -> None:
         """Raises RecordMissing."""
-        if not self.may_call(device_id):
+        if not self.may_rename(device_id):
             raise RecordMissing("This device is not in the group: let it in first, and then name it.")
-        self._say((self._member.devices.labels.call(device_id, label),))
+        self._say((self._member.devices.labels.rename(device_id, label),))
 
     def note(self, event: NodeEvent) -> None:
         for each in notes_in(self._conversations, event):
@@ -113,7 +114,7 @@ class SharedLabels:
             return
         is_new = not labels.stands(copy.device_id)
         if is_new:
-            labels.call(copy.device_id, context.label)
+            labels.rename(copy.device_id, context.label)
         said = digest_of(*labels.live).hex()
         if len(labels.live) > 1 and (is_new or said != context.keys.labels_said):
             context.keys.labels_said = said
@@ -122,7 +123,9 @@ class SharedLabels:
 
     def _say(self, labels: tuple[DeviceLabel, ...]) -> None:
         name, entropy = self._conversations.directory.own.name, self._context.entropy
-        self._outbox.say(name, KnownDevices(labels), entropy(ENTRY_ID_BYTES))
+        for start in range(0, len(labels), MAX_DEVICES_NAMED):
+            known = KnownDevices(labels[start : start + MAX_DEVICES_NAMED])
+            self._outbox.say(name, known, entropy(ENTRY_ID_BYTES))
 
     def _take_plain(self) -> None:
         if self._asked_of is not self._context.person and self._context.person is not None:

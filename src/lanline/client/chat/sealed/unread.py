@@ -72,7 +72,7 @@ class Unread:
         return _OTHER_GROUP if is_strange and opened is not None and entry.sequence < opened else _STATEMENT
 
     def _is_of_account_before(self, place: Pair, scope: bytes) -> bool:
-        """It is for the talk of somebody who had the name of this account, with whoever this talk is with."""
+        """Whether it is of a talk that an account which had this one's name before had with the same person."""
         copy, scopes = self._context.copy, self._context.scopes
         before = scopes.accounts_named(copy.chain.accounts[copy.account_id].name)
         return any(

@@ -16,7 +16,7 @@ from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.losses import Losses
 from lanline.client.sealing.parting import name_in
 from lanline.client.sealing.scopes import Place
-from lanline.client.sealing.words import Body, Even, GroupWords, Outcome
+from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Outcome
 from lanline.client.view.values import Conversation
 from lanline.model.alarms import Alarm, AlarmKind, alarm
 from lanline.proto.chain.reasons import Reason
@@ -41,9 +41,9 @@ _ASKED_WHILE_MENDED = 72
 """Somewhat longer than a restored server waits for its members."""
 
 
-def _run_of(even: Even) -> _Run:
-    header = even.stretch.opened[0].header
-    return even.room_id, header.device_id, header.run
+def _run_of(each: BelievedStretch) -> _Run:
+    header = each.stretch.opened[0].header
+    return each.room_id, header.device_id, header.run
 
 
 class Watch:
@@ -111,33 +111,35 @@ class Watch:
         self.seen.compare(shown, place, namings)
         self._ask_later()
 
-    def is_even(self, shown: Conversation, evens: Sequence[Even]) -> bool:
-        """Whether nothing of all this would be told, but for what the hash over the log says: that is looked at when
-        they are taken in. Nothing is noted yet.
+    def has_nothing_to_tell(self, shown: Conversation, believed: Sequence[BelievedStretch]) -> bool:
+        """Whether no alarm comes of these. The hash over the log is compared later, when they are taken in. Nothing is
+        noted yet.
         """
         self._whole.setdefault(shown.log, shown.delivered == 0)
-        is_forward = evens[0].stretch.places[0] > shown.first
-        return is_forward and not self.seen.has_warned and all(self._is_even(shown.log, each) for each in evens)
-
-    def _is_even(self, log: int, even: Even) -> bool:
-        places, opened = even.stretch.places, even.stretch.opened
-        first, copy = opened[0], self._context.scopes.by_id(even.scope_id)
-        number, prev = self._ends.get(_run_of(even), (-1, first.words.prev))
+        is_forward = believed[0].stretch.places[0] > shown.first
         return (
-            first.words.history == self._context.history
-            and (copy is None or even.epoch_height >= copy.scope.last_loss)
-            and (first.words.n == number + 1 or (number < 0 and not self._whole[log]))
-            and first.words.prev == prev
-            and all(map(lt, [each.words.seen for each in opened], places))
+            is_forward and not self.seen.has_warned and all(self._is_as_expected(shown.log, each) for each in believed)
         )
 
-    def note_even(self, shown: Conversation, evens: Sequence[Even]) -> None:
-        place = evens[0].stretch.places[0]
+    def _is_as_expected(self, log: int, each: BelievedStretch) -> bool:
+        places, opened = each.stretch.places, each.stretch.opened
+        first, copy = opened[0], self._context.scopes.by_id(each.scope_id)
+        number, prev = self._ends.get(_run_of(each), (-1, first.words.prev))
+        return (
+            first.words.history == self._context.history
+            and (copy is None or each.epoch_height >= copy.scope.last_loss)
+            and (first.words.n == number + 1 or (number < 0 and not self._whole[log]))
+            and first.words.prev == prev
+            and all(map(lt, [one.words.seen for one in opened], places))
+        )
+
+    def note_believed(self, shown: Conversation, believed: Sequence[BelievedStretch]) -> None:
+        place = believed[0].stretch.places[0]
         self._present[shown.log] = min(place, self._present.get(shown.log, place))
-        for each in evens:
+        for each in believed:
             last = each.stretch.opened[-1]
             self._note_end(_run_of(each), last.words.n, last.digest)
-        self.seen.note_even(shown.log, [each.stretch for each in evens])
+        self.seen.note_believed(shown.log, [each.stretch for each in believed])
         self._ask_later()
 
     def _note_end(self, run: _Run, number: int, digest: bytes) -> None:
@@ -222,7 +224,7 @@ class Watch:
         self._ask_later()
 
     def tell_rsa(self, title: str, text: str) -> None:
-        """Nothing is wrong with it; but it holds less, and whoever is concerned hears of it, there now or later."""
+        """Nothing is wrong with that; but it holds less, so each device of everybody in it tells its person once."""
         self.alarms.ring(Alarm(AlarmKind.RSA, text, "", title))
 
     # Who names more of the chain than is here.

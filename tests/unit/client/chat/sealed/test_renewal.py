@@ -6,7 +6,7 @@ import pytest
 
 from lanline.client.chat.sealed import renewal
 from lanline.client.sealing.epochcopy import EpochCopy
-from unit.client.chat.test_sealed_outbox import said, say
+from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village
 
 

@@ -10,7 +10,7 @@ from lanline.model.content import Text
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE
-from unit.client.chat.test_shared_trust import second_device
+from unit.client.chat.sealed.test_shared_trust import second_device
 from unit.client.chat.village import Process, Village
 
 

@@ -1,6 +1,6 @@
-"""Owns the program of its own in which the words of a long catch-up are opened: begun when needed, ended when idle.
+"""Owns the second program, which opens the words of a long catch-up: begun when needed, ended when idle.
 
-Whatever keeps it from working, this one opens them itself.
+Where it does not work, this program opens them itself. What passes between the two: `sealing.opener`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from lanline.client.sealing.asking import Asked
 from lanline.client.sealing.opener import open_all, read_piece, write_piece
 
 _IDLE_S = 5.0
 _NOTHING = b"\x90"
-"""No runs at all: it has found as much of them when it is ready."""
+"""An empty list of runs, which it answers alike: then it is ready."""
 
 
-class Asked:
+class _Answer:
     def __init__(self, future: Future[bytes], loop: asyncio.AbstractEventLoop) -> None:
         self._future = future
         self._loop = loop
@@ -31,12 +32,12 @@ class Asked:
         self._future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(callback))
 
     def found(self) -> bytes | None:
-        """Waits for it. None: nothing will be found."""
+        """Waits for the answer. None: none will come."""
         return self._future.result() if self._future.exception() is None else None
 
 
-class Aside:
-    """Speaks with that program in a thread: both wait for each other without holding up anybody."""
+class OpeningProgram:
+    """Speaks with it in a thread: the two wait for each other, and hold up nobody else."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "opening")
@@ -54,7 +55,7 @@ class Aside:
         return self._begun is not None and self._begun.done() and self._begun.exception() is None
 
     def ask(self, asked: bytes) -> Asked:
-        return Asked(self._submit(asked), asyncio.get_running_loop())
+        return _Answer(self._submit(asked), asyncio.get_running_loop())
 
     def _submit(self, asked: bytes) -> Future[bytes]:
         self._asked_count += 1

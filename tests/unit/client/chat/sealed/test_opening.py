@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from lanline.client.chat.history import History
-from lanline.client.chat.sealed.opening import PastWords
+from lanline.client.chat.sealed.opening import StruckWords
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import GroupWords
 from lanline.wire.chat.entries import LogEntry
@@ -24,50 +24,50 @@ class Shelf:
     def __init__(self) -> None:
         self.history = History.in_memory()
         tables = GroupTables(self.history.database, bytes(32), os.urandom)
-        self.past = PastWords(self.history.database, tables, cast("GroupWords", None))
+        self.struck = StruckWords(self.history.database, tables, cast("GroupWords", None))
 
     def keep(self, *entries: LogEntry) -> None:
         self.history.add_entries(LOG, entries, 0)
-        self.past.note_kept(LOG, entries[-1].sequence)
+        self.struck.note_kept(LOG, entries[-1].sequence)
 
 
 @pytest.fixture
 def shelf() -> Shelf:
     made = Shelf()
     first = [entry(place, place) for place in range(1, 4)]
-    assert made.past.repeats(LOG, first) == set()
+    assert made.struck.repeats(LOG, first) == set()
     made.keep(*first)
     return made
 
 
 def test_in_the_same_page_the_lowest_place_stands(shelf: Shelf) -> None:
     page = [entry(4, 9), entry(5, 9), entry(6, 9, account=2), entry(7, 9)]
-    assert shelf.past.repeats(LOG, page) == {5, 7}
+    assert shelf.struck.repeats(LOG, page) == {5, 7}
 
 
 def test_what_is_on_the_disk_stands(shelf: Shelf) -> None:
-    assert shelf.past.repeats(LOG, [entry(4, 2), entry(5, 2, account=2), entry(6, 0), entry(7, 255)]) == {4}
+    assert shelf.struck.repeats(LOG, [entry(4, 2), entry(5, 2, account=2), entry(6, 0), entry(7, 255)]) == {4}
 
 
 def test_what_is_on_its_way_to_the_disk_stands(shelf: Shelf) -> None:
-    assert shelf.past.repeats(LOG, [entry(4, 9), entry(5, 10)]) == set()
-    assert shelf.past.repeats(LOG, [entry(6, 9)]) == {6}
+    assert shelf.struck.repeats(LOG, [entry(4, 9), entry(5, 10)]) == set()
+    assert shelf.struck.repeats(LOG, [entry(6, 9)]) == {6}
     shelf.keep(entry(4, 9))
-    assert shelf.past.repeats(LOG, [entry(7, 9), entry(8, 10)]) == {7, 8}
+    assert shelf.struck.repeats(LOG, [entry(7, 9), entry(8, 10)]) == {7, 8}
 
 
 def test_what_is_judged_once_more_is_no_repeat(shelf: Shelf) -> None:
     page = [entry(4, 9), entry(5, 10)]
     for _ in range(2):
-        assert shelf.past.repeats(LOG, page) == set()
+        assert shelf.struck.repeats(LOG, page) == set()
     shelf.keep(*page)
-    assert shelf.past.repeats(LOG, page) == set()
+    assert shelf.struck.repeats(LOG, page) == set()
 
 
 def test_another_log_has_its_own(shelf: Shelf) -> None:
-    assert shelf.past.repeats(LOG + 1, [entry(1, 2)]) == set()
+    assert shelf.struck.repeats(LOG + 1, [entry(1, 2)]) == set()
 
 
 def test_of_an_earlier_page_the_lower_place_stands(shelf: Shelf) -> None:
-    assert shelf.past.repeats(LOG, [entry(9, 20)]) == set()
-    assert shelf.past.repeats(LOG, [entry(5, 20), entry(6, 20)]) == {6}
+    assert shelf.struck.repeats(LOG, [entry(9, 20)]) == set()
+    assert shelf.struck.repeats(LOG, [entry(5, 20), entry(6, 20)]) == {6}
