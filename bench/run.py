@@ -39,7 +39,7 @@ import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_films, plot_latency, plot_video
-from report import section_text, write_document, write_figures
+from report import commands_before, section_text, write_document, write_figures
 from section import Options, Section
 
 PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
@@ -70,6 +70,14 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
 }
 IN_A_USUAL_RUN = [name for name in PARTS if name not in {strangers.NAME, strangersvideo.NAME}]
 """A minute for each attack is as long as all the rest together."""
+ROWS: dict[str, Sequence[str]] = {
+    videorecovery.NAME: videorecovery.ROWS,
+    sealing.NAME: sealing.ROWS,
+    films.NAME: films.ROWS,
+    strangers.NAME: tuple(strangers.ATTACKS),
+    strangersvideo.NAME: tuple(strangersvideo.ATTACKS),
+}
+"""What can be measured apart (`--rows`, `--attacks`)."""
 FIGURES = "benchmarks.json"
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5
@@ -83,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # A hurried run is no result: it leaves the documents alone unless it is told where to write.
     folder = wanted.out or (None if wanted.quick else DOCS)
     facts = conditions(arguments)
+    before: dict[str, str] = {}
     options = Options(
         contenders=wanted.contenders,
         seconds=wanted.seconds or (QUICK_SECONDS if wanted.quick else SECONDS),
@@ -94,20 +103,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         attacks=wanted.attacks,
         rows=wanted.rows,
         earlier=folder / FIGURES if wanted.add and folder is not None else None,
-        keep=lambda section: _write(section, facts, folder),
+        keep=lambda section: _write(section, facts, folder, before | {"": facts["command"]}),
     )
     for name in wanted.only:
+        rows = ROWS.get(name, ())
+        before = {} if options.earlier is None else commands_before(options.earlier, name, rows)
         section = asyncio.run(PARTS[name](options))
-        print(section_text(section, facts), end="\n\n", flush=True)
-        _write(section, facts, folder)
+        measured = [row for row in wanted.rows or wanted.attacks or rows if row in rows]
+        commands = before | dict.fromkeys(measured, facts["command"])
+        print(section_text(section, facts, commands), end="\n\n", flush=True)
+        _write(section, facts, folder, commands)
 
 
-def _write(section: Section, facts: dict[str, str], folder: Path | None) -> None:
+def _write(section: Section, facts: dict[str, str], folder: Path | None, commands: dict[str, str]) -> None:
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    write_document(folder / "benchmarks.md", section, facts)
-    write_figures(folder / FIGURES, section, facts)
+    write_document(folder / "benchmarks.md", section, facts, commands)
+    write_figures(folder / FIGURES, section, facts, commands)
     if section.name == latency.NAME:
         plot_latency(section.figures, folder / "benchmarks-latency.svg")
     if section.name == films.NAME and section.images:

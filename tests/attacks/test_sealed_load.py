@@ -17,6 +17,7 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.own import seed_box_place
 from lanline.core.commands import Context
 from lanline.core.rooms import enter_lobby
+from lanline.crypto.groups import said
 from lanline.crypto.groups.keys import BOX_BYTES, SealingKey, box_info, hash_of_key, seal_box
 from lanline.errors import RefusalCode
 from lanline.model.accounts import AccountId, DeviceId
@@ -49,7 +50,8 @@ class Square(Village):
 
     def settle_group(self, more: int = 0) -> None:
         """All are in the group already, and so many more of whom no program runs. Nothing was sealed yet."""
-        people = [Person(f"person{number}", seals=True) for number in range(len(self.homes) + more)]
+        here = len(self.homes)
+        people = [Person(f"person{number}", seals=True) for number in range(here + more)]
         story = Story(time_ms=self.house.clock.now_ms())
         assert story.found(people[0]) is None
         for each in people[1:]:
@@ -57,7 +59,7 @@ class Square(Village):
         self.house.stop()
         engine = SqliteEngine.open(self.folder / "server")
         assert engine.transact(
-            [partial(put_group, context=self.house.server.core.context(), story=story, people=people)]
+            [partial(put_group, context=self.house.server.core.context(), story=story, people=people, opening=here)]
         ) == [None]
         engine.close()
         self.house.start()
@@ -136,8 +138,8 @@ class CountingProcess(Process):
         self.wires[-1].send_nowait = counted  # type: ignore[method-assign]
 
 
-def put_group(transaction: Transaction, context: Context, story: Story, people: Sequence[Person]) -> None:
-    """Onto the server's disk, as if they had come one after the other."""
+def put_group(transaction: Transaction, context: Context, story: Story, people: Sequence[Person], opening: int) -> None:
+    """Onto the server's disk, as if they had come one after the other. So many are there to open their boxes."""
     log, by = transaction.groups.found(), AccountId(1)
     for number, person in enumerate(people):
         account = transaction.accounts.add(person.name, 0, is_admin=not number, password_hash=None)
@@ -146,7 +148,7 @@ def put_group(transaction: Transaction, context: Context, story: Story, people: 
         device, generation = SealingKey.of_device(person.device.secret), SealingKey.of_generation(person.seeds[0])
         made, place = seed_box_place(generation, bytes(16))
         info = box_info(person.id, made, RecipientKind.DEVICE, person.device.id, 1)
-        box = seal_box(device.public_bytes, info, person.seeds[0])
+        box = seal_box(device.public_bytes, info, person.seeds[0]) if number < opening else bytes(BOX_BYTES)
         transaction.groups.put_boxes([Box(person.id, place, 3, person.device.id, 1, account.id, box)], 0)
         keys = {hash_of_key(key): key for key in (device.public_bytes, generation.public_bytes)}
         transaction.groups.put_keys(keys, account.id, 0)
@@ -179,8 +181,11 @@ def has_read(home: Home, *texts: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def _checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What all have to check is checked once for all of them: the answer depends on nothing else."""
-    monkeypatch.setattr(rules, "verify", cache(rules.verify))
+    """What all have to check is checked once for all of them, and each key is made once: nothing else decides these."""
+    for checking in (rules, said):
+        monkeypatch.setattr(checking, "verify", cache(checking.verify))
+    for name in ("of_device", "of_generation"):
+        monkeypatch.setattr(SealingKey, name, cache(getattr(SealingKey, name)))
 
 
 @pytest.fixture

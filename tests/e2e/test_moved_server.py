@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from e2e.square import Square
+from e2e.test_node import pid_of
+from e2e.town import LIMIT_S, OUTSIDE
+from programhouse.starting import COMMAND
 from serverhouse.ports import free_port
 
 
@@ -27,3 +32,27 @@ def test_a_running_chat_calls_the_new_address_and_nobody_is_asked_for_a_password
     chat.write("said there\r")
     chat.wait_out("ann: said there ✓")
     assert square.texts("ann", "#lobby")[-2:] == ["said while it was away", "said there"]
+
+
+@pytest.mark.parametrize("by_link", [True, False])
+def test_an_agent_goes_there_too_and_keeps_the_home(square: Square, by_link: bool) -> None:
+    agent = square.start("ann", "agent")
+    assert agent.stdout is not None
+    agent.stdout.readline()
+    chat = square.enters("ann")
+    square.close()
+    square.port = free_port()
+    square.open()
+    done = square.run("ann", "join", link_of(square) if by_link else f"127.0.0.1:{square.port}")
+    assert done.returncode == 0, done.stderr
+    chat.write("said there\r")
+    chat.wait_out("ann: said there ✓")
+    assert (pid_of(square, "ann"), agent.poll()) == (agent.pid, None)
+    assert square.run("ann", "agent", "stop").stdout == "It has ended.\n"
+    assert agent.communicate(timeout=LIMIT_S) == ("", "")
+    assert agent.returncode == 0
+
+
+def link_of(square: Square) -> str:
+    command = [*COMMAND, "invite", "--data", str(square.folder / "data")]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=OUTSIDE).stdout.splitlines()[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from e2e.house import House, house
+from e2e.program import Program
 
 LIMIT_S = 60.0
 
@@ -73,6 +74,11 @@ def check_nothing_is_sealed(home: House, why: str) -> None:
 
 
 def test_a_group_whose_only_admin_is_lost_goes_on_as_another_once_each_has_agreed(home: House) -> None:
+    asking = Program("admin", "new-group", "ben", "--data", str(home.data), at_terminal=True)
+    asking.wait_out(r"Do you want that\? \(yes or no\)")
+    asking.write("no\n")
+    assert (asking.wait_end(), "Nothing was changed." in asking.out.text) == (1, True)
+    asking.dispose()
     assert "The group is put aside." in home.admin("admin", "new-group", "ben", "--yes")
     assert "put the group aside" in str(chain(home, "cai")["problem"])
     put_off = home.member("cai", "send", "#lobby", "waits for my yes", "--timeout", "2")

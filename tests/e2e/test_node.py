@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from e2e.program import Program
-from e2e.town import LIMIT_S, Town, parsed
+from e2e.square import Square
+from e2e.town import LIMIT_S, OUTSIDE, Town, parsed
+from programhouse.starting import COMMAND
 
 
 def pid_of(town: Town, name: str) -> int | None:
@@ -99,6 +104,34 @@ def test_an_agent_stays_until_it_is_stopped_and_is_what_programs_use(town: Town)
     assert town.run("ann", "agent", "stop").stdout == "It has ended.\n"
     assert agent.wait(LIMIT_S) == 0
     assert town.run("ann", "agent", "stop").stdout == "No such process runs.\n"
+
+
+def test_an_agent_that_is_stopped_while_a_chat_is_open_leaves_the_home_to_the_chat(square: Square) -> None:
+    agent = square.start("ann", "agent")
+    assert agent.stdout is not None
+    agent.stdout.readline()
+    chat = square.enters("ann")
+    chat.write("before\r")
+    chat.wait_out("ann: before ✓")
+    assert square.run("ann", "agent", "stop").stdout == "It has ended.\n"
+    assert agent.wait(LIMIT_S) == 0
+    chat.write("after\r")
+    chat.wait_out("ann: after ✓")
+    assert pid_of(square, "ann") not in {None, agent.pid}
+    chat.write(b"\x04")
+    assert chat.wait_end() == 0
+    assert square.texts("ann", "#lobby") == ["before", "after"]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_program_without_standard_streams_starts_a_node_that_has_its_own(town: Town, closed: str) -> None:
+    """Or what the node opens first, its log, its lock or its socket, would be one of them."""
+    words = ["send", "#lobby", "without", "--home", str(town.folder / "ann")]
+    command = ["/bin/sh", "-c", f'exec "$0" "$@" {closed}', *COMMAND, *words]
+    assert subprocess.run(command, timeout=LIMIT_S, env=OUTSIDE, check=False).returncode == 0
+    streams = [Path(f"/proc/{pid_of(town, 'ann')}/fd/{number}").readlink() for number in range(3)]
+    assert streams == [Path(os.devnull), Path(os.devnull), town.folder / "ann" / "node.log"]
+    assert town.texts("ann", "#lobby") == ["without"]
 
 
 def test_what_cannot_be_opened_is_told_by_the_program_that_wanted_it(town: Town) -> None:

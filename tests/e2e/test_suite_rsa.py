@@ -76,6 +76,8 @@ def test_what_the_suite_is_not_for_is_told(tmp_path: Path) -> None:
         assert other.returncode == 64
         assert "only rsa" in other.stderr
         assert home.member("ana", "chat", "--suite", "rsa", "#lobby", typed="x\n").returncode == 64
+        own = home.member("ana", "chat", "--suite", "rsa", "ana", typed="x\n")
+        assert (own.returncode, "This is your own name." in own.stderr) == (64, True)
         nobody = home.member("ana", "chat", "--suite", "rsa", "zoe", typed="x\n")
         assert nobody.returncode == 1
         assert "zoe is not in the group" in nobody.stderr

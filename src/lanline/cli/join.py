@@ -97,7 +97,7 @@ def join(
             raise RequestRefused(problem.code, f"{problem} {NOBODY}") from None
         show_note(str(problem))
         joined = join_with(read_password(name, None))
-    stop_node(folder)  # one that runs calls the server where it was before
+    stop_node(folder, begins_anew=True)  # one that runs calls the server where it was before
     _show(joined, folder)
     if joined.is_left_out:
         raise InviteUnusable(joined.problem)

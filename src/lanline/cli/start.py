@@ -188,7 +188,7 @@ def _follow(home: Path, folder: DataFolder) -> None:
     if pin is None or running is None or (pin.host, pin.port) == (running.public_host, running.public_port):
         return
     write_pin(home, msgspec.structs.replace(pin, host=running.public_host, port=running.public_port))
-    stop_node(home)  # one that runs calls the server where it was before
+    stop_node(home, begins_anew=True)  # one that runs calls the server where it was before
 
 
 async def _nothing(_client: ChatClient) -> None:

@@ -10,7 +10,6 @@ from lanline.cli.admin.asking import answer, ask_server, say, way_to_server
 from lanline.cli.admin.people import named, users_of
 from lanline.cli.confirming import agreed
 from lanline.cli.folders import DEFAULT_DATA, DataFolderOption
-from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
@@ -47,7 +46,8 @@ def new_group(
     user = named(ask_server(way, users_of), founder)
     say(_WHAT.format(name=user.name))
     if not (yes or agreed("Do you want that?")):
-        raise InvalidInput("Nothing was changed.")
+        say("Nothing was changed.")
+        raise typer.Exit(1)
 
     async def begin(client: ChatClient) -> None:
         from lanline.wire.chat.answers import Done

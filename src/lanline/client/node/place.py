@@ -124,6 +124,23 @@ def connected(home: Path) -> socket.socket | None:
     return found
 
 
+def is_owned(home: Path) -> bool:
+    """By a node, also while it does not listen yet, or no more."""
+    import fcntl  # noqa: PLC0415 -- as above
+
+    try:
+        handle = os.open(home / LOCK_FILE, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def is_same_user(end: socket.socket) -> bool:
     """At the other end; true where the system does not tell, since the folder is private."""
     if hasattr(socket, "SO_PEERCRED"):

@@ -14,7 +14,7 @@ from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import Pair
 from lanline.client.view.values import Conversation
-from lanline.errors import NotInGroup, RefusalCode, RequestRefused
+from lanline.errors import InvalidInput, NotInGroup, RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Role
 from lanline.ticket import Ticket
@@ -164,11 +164,13 @@ async def _settled(client: ChatClient, ticket: Ticket[None]) -> None:
 
 
 async def seal_pair_in_rsa(client: ChatClient, name: str) -> None:
-    """The talk with somebody in the group. Raises RequestRefused, RecordMissing."""
+    """The talk with somebody else in the group. Raises InvalidInput, RequestRefused, RecordMissing."""
     node = client.node
     assert node.seals.member is not None
     assert node.seals.news is not None
     account_id = node.seals.news.account_named(name)
+    if account_id == node.seals.member.copy.account_id:
+        raise InvalidInput("This is your own name. Notes to yourself are sealed for you alone, and not in suite rsa.")
     known = node.seals.member.copy.chain.accounts[account_id].name.decode(errors="replace")
     person = next((each for each in node.directory.people if each.name == known), None)
     if person is None:

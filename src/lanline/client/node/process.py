@@ -41,6 +41,7 @@ class HomeNode:
         self._faces: set[FaceEnd] = set()
         self._stop = asyncio.Event()
         self._is_ending = False
+        self._begins_anew = False
         self._service: Service | None = None
         self._client: ChatClient | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -49,14 +50,21 @@ class HomeNode:
         """Until it is told to end, or nobody needs it any more. Raises NodeRuns, and what opening a home raises."""
         lock = await self._locked()
         try:
-            async with ChatClient.at_home(self._home) as client:
-                client.node.reader.set_audience(is_there=False)
-                client.node.set_away(is_away=self._linger_s is not None)
-                self._client, self._service = client, Service(client)
-                client.node.subscribe(self._on_event)
-                await self._serve(lock, on_ready)
+            await self._own(lock, on_ready)
+            while self._begins_anew:
+                self._begins_anew = self._is_ending = False
+                self._stop.clear()
+                await self._own(lock, lambda: None)
         finally:
             os.close(lock)
+
+    async def _own(self, lock: int, on_ready: Callable[[], None]) -> None:
+        async with ChatClient.at_home(self._home) as client:
+            client.node.reader.set_audience(is_there=False)
+            client.node.set_away(is_away=self._linger_s is not None)
+            self._client, self._service = client, Service(client)
+            client.node.subscribe(self._on_event)
+            await self._serve(lock, on_ready)
 
     async def _locked(self) -> int:
         """One that is about to end still holds the lock for the moment that it takes to say goodbye."""
@@ -163,6 +171,7 @@ class HomeNode:
     async def result_of(self, command: AnyCommand) -> Result:
         assert self._service is not None
         if isinstance(command, Stop):
+            self._begins_anew = command.begins_anew and self._linger_s is None
             self._stop.set()
             return Done()
         return await self._service.result_of(command)

@@ -217,6 +217,9 @@ class Deregister(Command, frozen=True, tag="deregister"):
 class Stop(Command, frozen=True, tag="stop"):
     """The node says goodbye to the server and ends."""
 
+    begins_anew: bool = False
+    """One that is kept for good opens its home again then, in which something has changed."""
+
 
 AnyCommand = (
     Say | WaitSent | SayAgain | Forget | ReportMessage | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost

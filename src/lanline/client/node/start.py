@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import lanline
-from lanline.client.node.place import JOINED_FILE, connected
+from lanline.client.node.place import JOINED_FILE, connected, is_owned
 from lanline.errors import HistoryProblem
 
 START_COMMAND = (sys.executable, "-m", "lanline", "agent", "--background")
@@ -130,13 +130,15 @@ def _opened_log(home: Path) -> int:
         return os.open(os.devnull, os.O_WRONLY)
 
 
-def stop_node(home: Path) -> bool:
-    """False when none runs. Returns when it has ended."""
-    end = connected(home)
-    if end is None:
-        return False
+def stop_node(home: Path, *, begins_anew: bool = False) -> bool:
+    """False when none runs. Returns when it has ended. `begins_anew`: one that is kept opens the home again then."""
+    limit = time.monotonic() + _LIMIT_S
+    while (end := connected(home)) is None:
+        if not is_owned(home) or time.monotonic() > limit:
+            return False
+        time.sleep(_AGAIN_S)  # it begins just now
     from lanline.client.node.greeting import say_stop  # noqa: PLC0415 -- as the module says
 
-    say_stop(end)
+    say_stop(end, begins_anew=begins_anew)
     end.close()
     return True

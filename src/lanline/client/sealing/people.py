@@ -80,7 +80,7 @@ class KnownPeople:
             return self._note_came(after, body, author, came)
         if isinstance(body, entries.Remove):
             for each in body.accounts:
-                self._gone.setdefault(_folded(after.accounts[each]), []).append(each)
+                self._gone.setdefault(_folded(after.accounts[each].name), []).append(each)
         return _news(after, body, author)
 
     def _note_came(self, after: Chain, body: entries.Join | entries.Admit, author: bytes, came: bytes) -> str:
@@ -138,7 +138,7 @@ class KnownPeople:
 
     def _before(self, chain: Chain, account_id: bytes) -> list[bytes]:
         """Who had this name before, or one that looks the same."""
-        gone = self._gone.get(_folded(chain.accounts[account_id]), [])
+        gone = self._gone.get(_folded(chain.accounts[account_id].name), [])
         since = chain.accounts[account_id].since
         return [each for each in gone if each != account_id and chain.accounts[each].until <= since]
 
@@ -146,7 +146,7 @@ class KnownPeople:
         """Somebody else had this name while one was here, and nobody has said that this one is right too."""
         here_since = chain.accounts[me].since
         is_new = any(chain.accounts[each].until > here_since for each in self._before(chain, account_id))
-        past = self._past.get(_folded(chain.accounts[account_id]), set())
+        past = self._past.get(_folded(chain.accounts[account_id].name), set())
         is_strange = bool(past) and past.isdisjoint(chain.accounts[account_id].devices)
         return (is_new or is_strange) and not self.has_accepted_account(chain, account_id)
 
@@ -204,8 +204,9 @@ def _news(chain: Chain, body: entries.PeopleBody, author: bytes) -> str:
             return ""
 
 
-def _folded(account: Account) -> str:
-    return folded_name(account.name.decode(errors="replace"))
+@lru_cache(maxsize=4096)
+def _folded(name: bytes) -> str:
+    return folded_name(name.decode(errors="replace"))
 
 
 def _name(chain: Chain, account_id: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from lanline.client.node import faceend, place, process
@@ -44,11 +46,11 @@ from lanline.client.node.protocol import (
     encode,
 )
 from lanline.client.node.start import NodeStart, stop_node
-from lanline.client.pin import KnownServer, write_pin
+from lanline.client.pin import KnownServer, joined_pin, write_pin
 from lanline.client.view.view import Snapshot
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, VersionMismatch
 from lanline.model.content import Text
-from unit.client.node.running import LIMIT_S, Played, Running, said, start_of
+from unit.client.node.running import LIMIT_S, Played, Running, eventually, said, start_of
 
 
 def raw(home: Path) -> socket.socket:
@@ -172,6 +174,40 @@ def test_one_that_is_to_stay_takes_the_place_of_those_that_others_start(
 
     monkeypatch.setattr(process, "stop_node", stop_and_see_another_started)
     asyncio.run(asyncio.wait_for(work(), LIMIT_S))
+
+
+@pytest.mark.parametrize(("linger_s", "place"), [(None, "127.0.0.1:10"), (60.0, "")])
+def test_one_that_is_kept_opens_its_home_again_when_it_begins_anew_and_any_other_ends(
+    home: Path, run: Callable[..., Running], linger_s: float | None, place: str
+) -> None:
+    running = run(linger_s=linger_s)
+    write_pin(home, msgspec.structs.replace(joined_pin(home), port=10))
+    assert stop_node(home, begins_anew=True)
+    if not place:
+        running.wait_end()
+        return
+    eventually((home / "node.json").exists)
+    with NodeCall(start_of(home)) as call:
+        assert call.follow().server_place == place
+    second = run()
+    assert isinstance(second.problem, NodeRuns)
+    running.stop()
+
+
+def test_one_that_begins_just_now_is_stopped_as_well(
+    home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = os.open(home / "node.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def listen_meanwhile(_seconds: float) -> None:
+        monkeypatch.undo()
+        os.close(lock)
+        run()
+
+    monkeypatch.setattr("lanline.client.node.start.time.sleep", listen_meanwhile)
+    assert stop_node(home)
+    assert not stop_node(home), "and nothing more runs"
 
 
 def test_it_ends_when_nobody_needs_it_and_takes_its_socket_along(home: Path, run: Callable[..., Running]) -> None:
