@@ -11,6 +11,7 @@ import pytest
 
 from lanline.client.chat import following
 from lanline.client.chat.sealed.content import PLAIN, open_sealed
+from lanline.client.sealing.keystore import KeptLabel
 from lanline.client.view.values import NoWords
 from lanline.core.changes import Actor
 from lanline.core.devices import ForgetLabel
@@ -27,6 +28,8 @@ from lanline.wire.chat.devices import WaitingDevice
 from unit.client.chat.sealed.test_shared_trust import second_device
 from unit.client.chat.village import Process, Village
 
+LATEST_MS = 2**53 - 1
+"""That can be said."""
 NAMES = ("harbour desk", "the red hedgehog", "spare telephone")
 
 
@@ -44,6 +47,11 @@ def name_first(village: Village) -> Process:
     ann = village.homes[0].processes[0]
     ann.member._context.label = NAMES[0]
     return ann
+
+
+def soon_ms(process: Process) -> int:
+    """Later than all that is said in a test, and believed."""
+    return process.member._context.clock.now_ms() + 3600 * 1000
 
 
 def rename(process: Process, device: Process, label: str) -> None:
@@ -143,7 +151,9 @@ def test_labels_of_others_in_plain_or_elsewhere_count_nowhere(village: Village) 
     second = second_device(village, NAMES[1])
     both = {own(ann): NAMES[0], own(second): NAMES[1]}
     rest_until(village, lambda: called(ann) == called(second) == both)
-    lie = KnownDevices((DeviceLabel(second.member.copy.device_id, NAMES[0], 2**52, second.member.copy.device_id),))
+    lie = KnownDevices(
+        (DeviceLabel(second.member.copy.device_id, NAMES[0], soon_ms(ann), second.member.copy.device_id),)
+    )
     for number, to in enumerate(("ann", "#lobby", "ben")):
         ben.node.outbox.say(to, lie, bytes([number]) * 16)
     second.node.outbox.say("#lobby", lie, b"l" * 16)
@@ -195,7 +205,9 @@ def test_a_thief_who_called_devices_otherwise_is_forgotten_with_the_device_that_
     rename(stolen, ann, NAMES[1])
     rename(stolen, stolen, NAMES[0])
     its, of = stolen.member.copy.device_id, third.member.copy.device_id
-    claimed = KnownDevices((DeviceLabel(of, NAMES[1], 2**52, ann.member.copy.device_id),))  # as if ann had done it
+    claimed = KnownDevices(
+        (DeviceLabel(of, NAMES[1], soon_ms(ann), ann.member.copy.device_id),)
+    )  # as if ann had done it
     stolen.node.outbox.say("ann", claimed, b"c" * 16)
     rest_until(village, lambda: called(ann)[own(ann)] == called(ann)[own(third)] == NAMES[1])
     village.homes.remove(stolen._home)
@@ -207,6 +219,32 @@ def test_a_thief_who_called_devices_otherwise_is_forgotten_with_the_device_that_
     rest_until(village, lambda: called(ann) == called(third) == left)
     fourth = second_device(village, "", 4)
     rest_until(village, lambda: called(fourth) == {**left, own(fourth): ""})
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_no_label_is_of_a_time_that_nothing_is_later_than(village: Village, is_kept: bool) -> None:
+    """By a thief; `is_kept`: the home has it as if it had been given there. It stopped the owner who took him out."""
+    ann = name_first(village)
+    stolen, third = second_device(village, NAMES[1]), second_device(village, NAMES[2], 3)
+    everybody = {own(ann): NAMES[0], own(stolen): NAMES[1], own(third): NAMES[2]}
+    rest_until(village, lambda: called(ann) == called(third) == called(stolen) == everybody)
+    its, labels = stolen.member.copy.device_id, ann.member._context.keys.labels
+    of = [each.member.copy.device_id for each in (ann, third)]
+    if is_kept:
+        labels |= {each: KeptLabel("x", LATEST_MS, own(ann), own(ann)) for each in of}
+    stolen.node.outbox.say("ann", KnownDevices(tuple(DeviceLabel(each, "x", LATEST_MS, its) for each in of)), b"c" * 16)
+    stolen.node.outbox.say("ann", Text("that was all"), b"t" * 16)
+    rest_until(village, lambda: any(each.is_said for each in ann.node.messages(ann.shown("ann").log)))
+    rename(ann, third, "the old desk")
+    rest_until(village, lambda: called(third)[own(third)] == "the old desk")
+    village.homes.remove(stolen._home)
+    stolen.crash()
+    revoked = ann.member.devices.revoke([its])
+    village.rest_until(lambda: revoked.is_settled)
+    revoked.result()
+    left = {own(ann): NAMES[0], own(third): "the old desk"}
+    rest_until(village, lambda: called(ann) == called(third) == left)
+    assert max(each.named_ms for each in labels.values()) < LATEST_MS
 
 
 def test_labels_from_before_are_taken_over_once_and_the_server_forgets_them(village: Village) -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.keystore import KeptLabel
-from lanline.model.content import DeviceLabel
+from lanline.errors import InvalidInput
+from lanline.model.content import DeviceLabel, KnownDevices, check_content
 from lanline.model.devices import checked_label
 from lanline.ticket import Steps
 from lanline.wire.chat import devices as wire
@@ -20,6 +23,8 @@ from lanline.wire.sealing.entries import DeviceKind
 
 FIRST_MS = 1
 """The time of a label that a server had in plain, or that a device gave while it waited: any other is later."""
+_AHEAD_MS = 24 * 3600 * 1000
+"""So far clocks may differ. A thief who could choose any time would have a label that nothing is later than."""
 
 
 class KnownLabels:
@@ -52,13 +57,15 @@ class KnownLabels:
 
     def rename(self, device_id: bytes, label: str, named_ms: int | None = None) -> DeviceLabel:
         """By the person, on this device. `named_ms`: where the label is an older one."""
-        before = self._context.keys.labels.get(device_id)
+        before = self._standing(device_id)
         later_ms = max(self._context.clock.now_ms(), 0 if before is None else before.named_ms + 1)
         own = self._context.copy.device_id.hex()
         called = KeptLabel(checked_label(label), later_ms if named_ms is None else named_ms, own, own)
+        said = _label(device_id, called)
+        check_content(KnownDevices((said,)))
         self._context.keys.labels[device_id] = called
         self._context.keys.save()
-        return _label(device_id, called)
+        return said
 
     def take_plain(self) -> Steps[None]:
         """Labels that the server has from before they were sealed are kept here, and the server forgets them."""
@@ -75,10 +82,11 @@ class KnownLabels:
     def learn(self, via: bytes, labels: Iterable[DeviceLabel]) -> bool:
         """What the device `via` has told; whether it is news. Of equal ones that which may be passed on is kept."""
         keys, before = self._context.keys, dict(self._context.keys.labels)
+        latest_ms = self._context.clock.now_ms() + _AHEAD_MS
         for each in labels:
             called = KeptLabel(each.label, each.named_ms, each.by.hex(), via.hex())
-            known = self._standing(each.device_id)
-            if self._counts(each.device_id, called) and (known is None or _rank(called) > _rank(known)):
+            known, is_believed = self._standing(each.device_id), each.named_ms <= latest_ms
+            if is_believed and self._counts(each.device_id, called) and (known is None or _rank(called) > _rank(known)):
                 keys.labels[each.device_id] = called
         if keys.labels == before:
             return False
@@ -87,7 +95,7 @@ class KnownLabels:
 
     def _standing(self, device_id: bytes) -> KeptLabel | None:
         called = self._context.keys.labels.get(device_id)
-        return called if called is not None and self._counts(device_id, called) else None
+        return called if called is not None and _fits(device_id, called) and self._counts(device_id, called) else None
 
     def _counts(self, device_id: bytes, called: KeptLabel) -> bool:
         copy, trusted = self._context.copy, {device_id, self._context.copy.device_id}
@@ -97,6 +105,16 @@ class KnownLabels:
 
 def _label(device_id: bytes, called: KeptLabel) -> DeviceLabel:
     return DeviceLabel(device_id, called.label, called.named_ms, bytes.fromhex(called.by))
+
+
+def _fits(device_id: bytes, called: KeptLabel) -> bool:
+    """It can be said, and so can a later one."""
+    later = msgspec.structs.replace(called, named_ms=called.named_ms + 1)
+    try:
+        check_content(KnownDevices((_label(device_id, later),)))
+    except InvalidInput:
+        return False
+    return True
 
 
 def _rank(called: KeptLabel) -> tuple[int, str, bool]:
