@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from lanline.client.chat import following
 from lanline.client.chat.sealed.content import PLAIN, open_sealed
-from lanline.client.sealing.keystore import KeptLabel
+from lanline.client.sealing.keystore import KeptLabel, Keystore
 from lanline.client.view.values import NoWords
 from lanline.core.changes import Actor
 from lanline.core.devices import ForgetLabel
@@ -20,6 +21,7 @@ from lanline.crypto.groups.labels import SEALED_LABEL_BYTES, open_label, seal_la
 from lanline.errors import RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.content import DeviceLabel, KnownDevices, Text
+from lanline.model.devices import MAX_DEVICES_NAMED
 from lanline.server.backup import make_backup
 from lanline.server.datafolder import DataFolder
 from lanline.storage.api import Transaction
@@ -228,10 +230,10 @@ def test_no_label_is_of_a_time_that_nothing_is_later_than(village: Village, is_k
     stolen, third = second_device(village, NAMES[1]), second_device(village, NAMES[2], 3)
     everybody = {own(ann): NAMES[0], own(stolen): NAMES[1], own(third): NAMES[2]}
     rest_until(village, lambda: called(ann) == called(third) == called(stolen) == everybody)
-    its, labels = stolen.member.copy.device_id, ann.member._context.keys.labels
+    its, keys = stolen.member.copy.device_id, ann.member._context.keys
     of = [each.member.copy.device_id for each in (ann, third)]
     if is_kept:
-        labels |= {each: KeptLabel("x", LATEST_MS, own(ann), own(ann)) for each in of}
+        keys.labels |= {each: KeptLabel("x", LATEST_MS, own(ann), own(ann)) for each in of}
     stolen.node.outbox.say("ann", KnownDevices(tuple(DeviceLabel(each, "x", LATEST_MS, its) for each in of)), b"c" * 16)
     stolen.node.outbox.say("ann", Text("that was all"), b"t" * 16)
     rest_until(village, lambda: any(each.is_said for each in ann.node.messages(ann.shown("ann").log)))
@@ -244,7 +246,40 @@ def test_no_label_is_of_a_time_that_nothing_is_later_than(village: Village, is_k
     revoked.result()
     left = {own(ann): NAMES[0], own(third): "the old desk"}
     rest_until(village, lambda: called(ann) == called(third) == left)
-    assert max(each.named_ms for each in labels.values()) < LATEST_MS
+    assert max(each.named_ms for each in keys.labels.values()) < LATEST_MS
+
+
+def test_no_label_is_kept_of_what_is_no_device_of_the_account(village: Village) -> None:
+    """A thief could fill the home of the owner, for good. What stands there goes when a label is kept."""
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    name_first(village)
+    stolen = second_device(village, NAMES[1])
+    both = {own(ann): NAMES[0], own(stolen): NAMES[1]}
+    rest_until(village, lambda: called(ann) == called(stolen) == both)
+    its, keys = stolen.member.copy.device_id, ann.member._context.keys
+    of = [ben.member.copy.device_id, *(number.to_bytes(16) for number in range(MAX_DEVICES_NAMED - 1))]
+    stolen.node.outbox.say("ann", KnownDevices(tuple(DeviceLabel(each, "x", 5, its) for each in of)), b"c" * 16)
+    stolen.node.outbox.say("ann", Text("that was all"), b"t" * 16)
+    rest_until(village, lambda: any(each.is_said for each in ann.node.messages(ann.shown("ann").log)))
+    assert {each.hex() for each in keys.labels} == set(both)
+    for each in of:
+        keys.labels[each] = KeptLabel("x", 5, own(ann), own(ann))
+    keys.save()
+    rename(ann, stolen, NAMES[2])
+    assert {each.hex() for each in keys.labels} == set(both)
+
+
+def test_a_label_that_is_kept_no_longer_does_not_come_back_from_the_disk(tmp_path: Path) -> None:
+    """What another program of the home has kept meanwhile does."""
+    one = Keystore.open(tmp_path, os.urandom)
+    one.labels = {letters * 16: KeptLabel("x", 5, "a" * 32, "a" * 32) for letters in (b"a", b"b")}
+    one.save()
+    other = Keystore.open(tmp_path, os.urandom)
+    other.labels[b"c" * 16] = KeptLabel("c", 5, "a" * 32, "a" * 32)
+    other.save()
+    del one.labels[b"b" * 16]
+    one.save()
+    assert one.labels.keys() == Keystore.open(tmp_path, os.urandom).labels.keys() == {b"a" * 16, b"c" * 16}
 
 
 def test_labels_from_before_are_taken_over_once_and_the_server_forgets_them(village: Village) -> None:

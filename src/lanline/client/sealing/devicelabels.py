@@ -64,7 +64,7 @@ class KnownLabels:
         said = _label(device_id, called)
         check_content(KnownDevices((said,)))
         self._context.keys.labels[device_id] = called
-        self._context.keys.save()
+        self._keep()
         return said
 
     def take_plain(self) -> Steps[None]:
@@ -85,13 +85,24 @@ class KnownLabels:
         latest_ms = self._context.clock.now_ms() + _AHEAD_MS
         for each in labels:
             called = KeptLabel(each.label, each.named_ms, each.by.hex(), via.hex())
-            known, is_believed = self._standing(each.device_id), each.named_ms <= latest_ms
+            known = self._standing(each.device_id)
+            is_believed = each.named_ms <= latest_ms and self._is_own(each.device_id)
             if is_believed and self._counts(each.device_id, called) and (known is None or _rank(called) > _rank(known)):
                 keys.labels[each.device_id] = called
         if keys.labels == before:
             return False
-        keys.save()
+        self._keep()
         return True
+
+    def _keep(self) -> None:
+        """Of devices that are or were in the account, and of no others: a thief may have said any number of those."""
+        keys = self._context.keys
+        keys.labels = {each: called for each, called in keys.labels.items() if self._is_own(each)}
+        keys.save()
+
+    def _is_own(self, device_id: bytes) -> bool:
+        device = self._context.copy.chain.devices.get(device_id)
+        return device is not None and device.account == self._context.copy.account_id
 
     def _standing(self, device_id: bytes) -> KeptLabel | None:
         called = self._context.keys.labels.get(device_id)

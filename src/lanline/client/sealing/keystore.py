@@ -217,8 +217,8 @@ class Keystore:
         self.verified = {
             bytes.fromhex(one): bytes.fromhex(words) for one, words in kept.verified.items()
         } | self.verified
-        for each, called in kept.labels.items():
-            self.labels.setdefault(bytes.fromhex(each), called)
+        for each in kept.labels.keys() - self._as_read.labels.keys():
+            self.labels.setdefault(bytes.fromhex(each), kept.labels[each])
         left = {bytes.fromhex(each) for each in kept.left}
         is_newer = kept.height > self.height and bytes.fromhex(kept.head) not in self.aside and left == self.left
         if is_newer or left > self.left:
