@@ -301,6 +301,10 @@ def test_labels_from_before_are_taken_over_once_and_the_server_forgets_them(vill
     mine = dict(zip((own(ann), own(second)), (f"kept plain {each}" for each in numbers), strict=True))
     rest_until(village, lambda: called(ann) == called(second) == mine)
     rest_until(village, lambda: not any(plain(ann.node.own.account)))
+    files = b"".join(each.read_bytes() for each in (village.folder / "server").glob("lanline.sqlite*"))
+    assert [each for each in (*mine.values(), f"kept plain {ben.node.own.device}") if each.encode() in files] == [
+        f"kept plain {ben.node.own.device}"
+    ]
     assert plain(ben.node.own.account) == [f"kept plain {ben.node.own.device}"], "until a client of his comes"
     actor = Actor(AccountId(ann.node.own.account), DeviceId(ann.node.own.device))
     named = village.house.server.core.do(actor, ForgetLabel(DeviceId(ann.node.own.device), "by an older client"))

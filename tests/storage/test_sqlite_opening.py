@@ -101,6 +101,29 @@ def test_a_database_that_alembic_made_keeps_its_rows_and_goes_on(older: Path) ->
     shelf.store.close()
 
 
+def test_what_the_steps_forget_is_in_no_file_once_it_is_open(older: Path) -> None:
+    change(older, "UPDATE devices SET label = 'harbour desk', revoked_ms = 5")
+    assert b"harbour desk" in b"".join(contents(older).values())
+    opened = SqliteEngine.open(older)
+    assert b"harbour desk" not in b"".join(contents(older).values())
+    opened.close()
+
+
+def test_what_is_forgotten_while_somebody_reads_is_in_no_file_after_that(tmp_path: Path) -> None:
+    """A backup may read for minutes: nothing waits for it."""
+    make(tmp_path)
+    change(tmp_path, "INSERT INTO devices (account, fingerprint, label, added_ms) VALUES (1, x'00', 'harbour desk', 1)")
+    opened = SqliteEngine.open(tmp_path)
+    with closing(connection.connect_reader(tmp_path)) as reader:
+        reader.execute("BEGIN")
+        [(device,)] = reader.execute("SELECT id FROM devices WHERE label <> ''").fetchall()
+        assert opened.transact([lambda transaction: transaction.accounts.forget_label(device)]) == [None]
+        assert b"harbour desk" in b"".join(contents(tmp_path).values())
+    opened.transact([lambda transaction: None])
+    assert b"harbour desk" not in b"".join(contents(tmp_path).values())
+    opened.close()
+
+
 def test_invitations_of_whom_nobody_knows_who_made_them_rest_on_an_owner_of_the_room(older: Path) -> None:
     with closing(sqlite3.connect(older / FILE_NAME)) as database:
         (log, owner), *_ = database.execute("SELECT log, account FROM memberships WHERE role = 3 ORDER BY log")

@@ -64,6 +64,9 @@ class SqliteAccountsView:
 
 
 class SqliteAccounts(SqliteAccountsView):
+    has_forgotten = False
+    """What nobody may find on the disk any more: see `empty_wal`."""
+
     def add(
         self,
         name: str,
@@ -125,9 +128,11 @@ class SqliteAccounts(SqliteAccountsView):
         revoke = "UPDATE devices SET revoked_ms = ?, label = '' WHERE id = ? AND revoked_ms IS NULL"
         if not self._connection.execute(revoke, (revoked_ms, device)).rowcount and not self.device(device):
             raise RecordMissing("There is no such device.")
+        self.has_forgotten = True
 
     def forget_label(self, device: DeviceId) -> None:
         self._connection.execute("UPDATE devices SET label = '' WHERE id = ?", (device,))
+        self.has_forgotten = True
 
     def _check_free(self, name: str, mine: AccountId | None = None) -> None:
         """Nobody can come in between: only one transaction writes at a time."""

@@ -36,6 +36,21 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
     return _connect(folder, _READER_SETUP)
 
 
+def empty_wal(writer: sqlite3.Connection) -> bool:
+    """What was forgotten lies in the file until the WAL is brought into it, and may lie in the WAL until that is empty.
+
+    False: somebody reads, and is not waited for.
+    """
+    writer.execute("PRAGMA busy_timeout = 0")
+    try:
+        (is_busy, *_) = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:  # what was written stands all the same
+        return False
+    finally:
+        writer.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+    return not is_busy
+
+
 def _connect(folder: Path, setup: tuple[str, ...]) -> sqlite3.Connection:
     connection = sqlite3.connect(
         folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None

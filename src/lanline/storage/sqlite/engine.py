@@ -12,7 +12,7 @@ from lanline.sqlsteps import newest_number
 from lanline.storage.api import Transaction, View
 from lanline.storage.sqlite.accounts import SqliteAccounts, SqliteAccountsView
 from lanline.storage.sqlite.blobs import SqliteBlobs, SqliteBlobsView, SqliteSettings, SqliteSettingsView
-from lanline.storage.sqlite.connection import connect_reader, connect_writer
+from lanline.storage.sqlite.connection import connect_reader, connect_writer, empty_wal
 from lanline.storage.sqlite.devices import SqliteDevices, SqliteDevicesView
 from lanline.storage.sqlite.groups import SqliteGroups, SqliteGroupsView
 from lanline.storage.sqlite.invites import SqliteInvites, SqliteInvitesView
@@ -106,6 +106,7 @@ class SqliteEngine:
                 sync_folder(folder)
             # SQLite opens a file that may only be read all the same. That is to be told now, not with a message.
             writer.execute("DELETE FROM settings WHERE FALSE")
+            empty_wal(writer)
         except BaseException:
             writer.close()
             raise
@@ -142,6 +143,8 @@ class SqliteEngine:
             if problem is cause:
                 raise
             raise problem from cause
+        if self._transaction.accounts.has_forgotten:
+            self._transaction.accounts.has_forgotten = not empty_wal(writer)
 
     def _attempt(self, work: Callable[[Transaction], object], place: int, *, is_alone: bool) -> object:
         """What is alone needs no savepoint: it is undone with its transaction."""
