@@ -16,7 +16,7 @@ from lanline.client.sealing.opener import open_all, read_piece, write_piece
 
 _IDLE_S = 5.0
 _WAITS_S = 0.25
-_ANSWERS_S = 10.0
+_ANSWERS_S = 5.0
 """Who does not answer for so long is ended."""
 _NOTHING = b"\x90"
 """An empty list of runs, which it answers alike: then it is ready."""
