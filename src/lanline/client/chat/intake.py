@@ -204,12 +204,10 @@ class _Batch:
         self._steps = open_ahead(log, entries, self.ahead)
         self._taken = 0
         self.asked = next(self._steps, None)
-        """What has to be over before it goes on."""
+        """What it goes on with, and waits a moment for if that is not over."""
 
     def go_on(self) -> Sequence[LogEntry]:
         """What is to be taken now: nothing, as long as it is being opened."""
-        if self.asked is not None:
-            self.asked.found()  # waits
         for asked in self._steps:
             self.asked = asked
             return ()

@@ -15,6 +15,9 @@ from lanline.client.sealing.asking import Asked
 from lanline.client.sealing.opener import open_all, read_piece, write_piece
 
 _IDLE_S = 5.0
+_WAITS_S = 0.25
+_ANSWERS_S = 5.0
+"""Who does not answer for so long is ended."""
 _NOTHING = b"\x90"
 """An empty list of runs, which it answers alike: then it is ready."""
 
@@ -32,8 +35,21 @@ class _Answer:
         self._future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(callback))
 
     def found(self) -> bytes | None:
-        """Waits for the answer. None: none will come."""
-        return self._future.result() if self._future.exception() is None else None
+        """Waits a moment for the answer, since the loop stands still meanwhile. None: do without it."""
+        try:
+            return self._future.result(_WAITS_S)
+        except Exception:  # noqa: BLE001 -- whatever it is, there is no answer
+            return None
+
+
+def _answer_of(process: subprocess.Popen[bytes], asked: bytes) -> bytes:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    write_piece(process.stdin, asked)
+    found = read_piece(process.stdout)
+    if not found:
+        raise EOFError
+    return found
 
 
 class OpeningProgram:
@@ -44,49 +60,66 @@ class OpeningProgram:
         self._process: subprocess.Popen[bytes] | None = None
         self._begun: Future[bytes] | None = None
         self._asked_count = 0
+        self._is_closed = False
 
     def begin(self) -> None:
         """It takes a moment until it is ready."""
-        if self._begun is None:
-            self._begun = self._submit(_NOTHING)
+        if self._begun is None or (self._begun.done() and self._process is None):
+            self._begun = self._submit(self._start)
 
     @property
     def is_ready(self) -> bool:
-        return self._begun is not None and self._begun.done() and self._begun.exception() is None
+        return self._begun is not None and self._begun.done() and self._process is not None
 
     def ask(self, asked: bytes) -> Asked:
-        return _Answer(self._submit(asked), asyncio.get_running_loop())
+        return _Answer(self._submit(lambda: self._do(asked)), asyncio.get_running_loop())
 
-    def _submit(self, asked: bytes) -> Future[bytes]:
+    def _submit(self, work: Callable[[], bytes]) -> Future[bytes]:
         self._asked_count += 1
-        asyncio.get_running_loop().call_later(_IDLE_S, self._end_if_idle, self._asked_count)
-        return self._thread.submit(self._do, asked)
+        future, loop = self._thread.submit(work), asyncio.get_running_loop()
+        loop.call_later(_IDLE_S, self._end_if_idle, self._asked_count)
+        loop.call_later(_ANSWERS_S, self._kill_if_late, future)
+        return future
+
+    def _start(self) -> bytes:
+        command = [sys.executable, "-P", "-m", open_all.__module__]
+        pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere)  # noqa: S603 -- our own
+        return self._do(_NOTHING)
 
     def _do(self, asked: bytes) -> bytes:
-        if self._process is None:
-            command = [sys.executable, "-P", "-m", open_all.__module__]
-            pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere)  # noqa: S603 -- our own
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        write_piece(self._process.stdin, asked)
-        found = read_piece(self._process.stdout)
-        if not found:
+        process = self._process
+        if process is None or self._is_closed:
             raise EOFError
-        return found
+        try:
+            return _answer_of(process, asked)
+        except BaseException:
+            self._end()
+            raise
+
+    def _kill_if_late(self, future: Future[bytes]) -> None:
+        if not future.done():
+            self._kill()
 
     def _end_if_idle(self, count: int) -> None:
-        if count == self._asked_count:
+        if count == self._asked_count and not self._is_closed:
             self._begun = None
             self._thread.submit(self._end)
 
     def close(self) -> None:
-        if self._begun is not None:
-            self._begun = None
-            self._thread.submit(self._end)
-        self._thread.shutdown()
+        self._is_closed = True
+        self._kill()
+        self._thread.shutdown(cancel_futures=True)
+        self._end()
+
+    def _kill(self) -> None:
+        """It keeps nothing, and may be stopped: then it would not end by itself."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def _end(self) -> None:
+        self._kill()
         process, self._process = self._process, None
         if process is not None:
             process.communicate()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from lanline.client.sealing.ahead import Ahead, RunWords
 from lanline.client.sealing.opener import AskedRun, FoundRun, decode_found, encode_asked
 from lanline.crypto.groups.said import Opened, Run
@@ -24,7 +26,7 @@ class Asked(Protocol):
     def when_over(self, callback: Callable[[], object]) -> None: ...
 
     def found(self) -> bytes | None:
-        """Waits for the answer. None: none will come."""
+        """Waits a moment for the answer. None: do without it."""
 
 
 Ask = Callable[[bytes], Asked]
@@ -83,9 +85,15 @@ class Asking:
     def asked(self) -> bytes:
         return encode_asked([each.asked() for each in self._asked_runs()])
 
-    def take(self, found: bytes) -> None:
-        for asked, of_run in zip(self._asked_runs(), decode_found(found), strict=True):
+    def take(self, answer: bytes) -> bool:
+        """False: it cannot be read, and nothing is taken."""
+        try:
+            found = decode_found(answer)
+        except msgspec.MsgspecError:
+            return False
+        for asked, of_run in zip(self._asked_runs(), found, strict=True):
             asked.take(of_run, self._ahead)
+        return True
 
     def _asked_runs(self) -> list[_RunEntries]:
         return [each for each in self._runs.values() if each is not None and each.entries]

@@ -89,8 +89,12 @@ def _opened(asked: AskedRun) -> FoundRun:
 
 
 def read_piece(source: IO[bytes]) -> bytes:
-    """Empty: nothing more will come."""
-    return source.read(int.from_bytes(source.read(_SIZE_BYTES), "big"))
+    """Empty: nothing more will come. Raises EOFError when it ends in the middle."""
+    size = int.from_bytes(source.read(_SIZE_BYTES), "big")
+    piece = source.read(size)
+    if len(piece) < size:
+        raise EOFError
+    return piece
 
 
 def write_piece(sink: IO[bytes], piece: bytes) -> None:

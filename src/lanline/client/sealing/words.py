@@ -235,8 +235,7 @@ class GroupWords:
         asked = ask(asking.asked())
         yield asked
         found = asked.found()
-        if found is not None:
-            asking.take(found)
+        if found is not None and asking.take(found):
             return
         sealed = [each for each in entries if each.suite in SEALED_SUITES]
         said = [(each.sequence, each.entry_id, ahead.authors[each.account], each.content) for each in sealed]

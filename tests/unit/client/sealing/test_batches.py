@@ -200,7 +200,7 @@ def test_a_page_is_judged_as_word_by_word(room: Room, steps: list[Step], data: s
     words = room._reader()
     assert words.open(room.reader.lobby, said[:cut]) + words.open(room.reader.lobby, said[cut:]) == alone
     assert room.opened_ahead(said, max(1, cut)) == alone
-    for open_elsewhere in (None, open_all, lambda _: None):
+    for open_elsewhere in (None, open_all, lambda _: None, lambda _: b"\xc1 is no answer"):
         assert room.as_a_whole(said, max(1, cut), open_elsewhere) == list(map(body_of, alone))
 
 
