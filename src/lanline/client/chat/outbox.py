@@ -199,19 +199,19 @@ class Outbox:
         return is_bounded and self._session is not None and self._session.has_room and self._pause is None
 
     def _next_rows(self) -> list[OutboxRow]:
-        if self._put_off is not None and not self._is_waiting(self._put_off):
-            self._line.send(GiveUp(self._put_off.entry_id))
-            self._put_off = None
         if self._put_off is not None:
-            return [self._put_off]
+            entry_id, self._put_off = self._put_off.entry_id, self._still_waiting(self._put_off)
+            if self._put_off is not None:
+                return [self._put_off]
+            self._line.send(GiveUp(entry_id))
         under_way = {row.position for row in self._under_way.values()}
         rows = self._rows.waiting(self._sent_through, MAX_UNCOMMITTED)
         return [row for row in rows if row.position not in under_way]
 
-    def _is_waiting(self, row: OutboxRow) -> bool:
-        """Another program of this home may have been quicker."""
+    def _still_waiting(self, row: OutboxRow) -> OutboxRow | None:
+        """As it is kept now: another program of this home may have been quicker, or its seal was taken off."""
         kept = self._rows.find(row.entry_id)
-        return kept is not None and kept.refused_code is None
+        return kept if kept is not None and kept.refused_code is None else None
 
     def _send_row(self, row: OutboxRow) -> bool:
         """False: nothing may follow for now."""
