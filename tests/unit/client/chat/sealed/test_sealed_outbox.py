@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Callable
 
@@ -306,3 +307,49 @@ def test_ones_own_that_open_later_leave_the_seals_of_what_follows(
     ben.node.reader._reopen(first.log)
     [row] = ben.history.outbox.all()
     assert row.sealed is not None
+
+
+def test_what_stands_sealed_otherwise_and_is_never_shown_holds_up_nobody_and_ends_in_a_sentence(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    told: list[str] = []
+    ben.node.subscribe(lambda event: told.append(event.reason) if isinstance(event, events.SendingPutOff) else None)
+    [wire] = ben.open_wires
+    say(ben, "#lobby", "one")
+    wire.carry_up(9)
+    village.settle()
+    wire.die()
+    with ben.history.database.write() as writer:  # as if a copy of the home had sealed it
+        writer.execute("UPDATE outbox SET sealed = NULL")
+    tried = list[float]()
+    append = ben.node.outbox._append
+
+    def note(row: OutboxRow, log: int) -> None:
+        if row.entry_id.startswith(b"one"):
+            tried.append(village.house.clock.now())
+        append(row, log)
+
+    with monkeypatch.context() as kept_back:
+        kept_back.setattr(ben.node.outbox, "_append", note)
+        kept_back.setattr(ben.node.reader, "on_entries", lambda _: None)
+        ben.connect()
+        say(ben, "#lobby", "two")
+        say(ben, "ann", "to ann")
+        village.rest_until(lambda: said(ann, "ben") == ["to ann"])
+        assert "does not show it" in told[-1]
+        assert [each.state for each in waiting(ben)] == [MessageState.QUEUED] * 2
+        for _ in range(900):
+            village.rest()
+        village.rest_until(lambda: "two" in said(ann, "#lobby"))
+    [kept] = waiting(ben)
+    assert (kept.state, kept.entry_id[:3]) == (MessageState.REFUSED, b"one")
+    assert "has this, and does not show it" in kept.problem
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tried)]
+    assert len(tried) == 20
+    assert pauses[4] > 2 * pauses[1]
+    ben.open_wires[0].die()
+    ben.connect()
+    village.rest_until(lambda: not waiting(ben))
+    assert said(ben, "#lobby")[-2:] == ["one", "two"]
+    assert [home.warnings for home in village.homes] == [[], [], []]
