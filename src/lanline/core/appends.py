@@ -253,8 +253,11 @@ class Appends:
         places = iter(_append_in_order(transaction, allowed))
         outcomes: list[Outcome] = []
         for place, entry in enumerate(entries):
-            stands = _standing(transaction, entry) if place in refused else None
-            outcomes.append(stands or refused.get(place) or next(places))
+            why = refused.get(place)
+            stands = None if why is None else _standing(transaction, entry)
+            if why is not None and isinstance(stands, RequestRefused) and why.code is not RefusalCode.STALE_KEYS:
+                stands = None  # it says to wait, and who may not speak is told why
+            outcomes.append(stands or why or next(places))
         return outcomes
 
     def _settled(self, batch: Batch, ticket: Ticket[tuple[Sequence[Outcome], Rights | None]]) -> None:

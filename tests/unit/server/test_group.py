@@ -10,7 +10,7 @@ from lanline.errors import RefusalCode
 from lanline.proto.chain.rules import follow
 from lanline.proto.chain.state import Chain
 from lanline.proto.channels import Channel
-from lanline.wire.chat import admin, answers, directory, entries, groups, signin
+from lanline.wire.chat import admin, answers, conversations, directory, entries, groups, signin
 from lanline.wire.sealing.entries import Inviters, Role, SetPolicy
 from lanline.wire.sealing.said import SAID_SUITE
 from serverhouse.group import Group, Someone, epoch_id, reader_of
@@ -235,6 +235,17 @@ def test_other_words_under_an_id_that_stands_are_refused_and_what_follows_waits(
     assert again.sequence == 1
     new = epoch_id(group, ana.begin("second", ben, *([] if is_stale else [eve])))
     assert ben.client.place(said(ben, lobby, new, 2)) is not None
+
+
+def test_who_may_not_speak_any_more_is_told_why_though_other_words_stand_under_the_id(group: Group) -> None:
+    ana = group.found()
+    ben = group.admit("ben")
+    fresh = epoch_id(group, ana.begin("first", ben))
+    lobby = ben.client.log("#lobby")
+    assert ben.client.place(said(ben, lobby, fresh, 1)) is not None
+    muting = conversations.SetMuted(ana.client.number(), lobby, ben.client.account, is_muted=True)
+    ana.client.ask(muting, answers.Done)
+    assert code_of(ben.client, said(ben, lobby, fresh, 1, b"s")) is RefusalCode.MUTED
 
 
 def test_who_gives_a_refused_entry_up_goes_on(group: Group) -> None:

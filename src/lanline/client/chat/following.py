@@ -211,6 +211,7 @@ class LogReader:
         changed = [each for each, before in zip(entries, kept, strict=True) if each is not before]
         if not changed:
             return
+        self._intake.take_other_seals_off(log, changed, kept)
         self._history.change_entries(log, changed, self._conversations.account)
         left = self._history.sealed_from().get(log)
         if left is None:

@@ -7,7 +7,7 @@ one place.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -203,7 +203,7 @@ class History:
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
                 put_hash(writer, log, log_hash)
-            _take_off_outbox(writer, said_by_account(entries, own), {each.content for each in sealed})
+            _take_off_outbox(writer, said_by_account(entries, own))
 
     def add_earlier(self, log: int, entries: Sequence[LogEntry], first: int) -> None:
         """What ends where this home's copy began."""
@@ -290,7 +290,7 @@ class History:
                 [(each.suite, each.content, log, each.sequence) for each in entries],
             )
             drop_returned(writer, log, entries)
-            _take_off_outbox(writer, said_by_account(entries, own), ())
+            _take_off_outbox(writer, said_by_account(entries, own))
 
     def newest_topic(self, log: int, after: int, through: int) -> tuple[int, bytes] | None:
         """The place, and what is kept, of the last entry that sets it."""
@@ -341,6 +341,13 @@ class OutboxRows:
             writer.execute("UPDATE outbox SET sealed = ? WHERE entry_id = ? AND sealed IS NULL", (sealed, entry_id))
         return self.find(entry_id)
 
+    def sealed_otherwise(self, log: int, said: Mapping[bytes, bytes]) -> int | None:
+        """The position of the first row that is not sealed as it came. `said`: what came of this log, by its ids."""
+        rows = self._database.read(
+            "SELECT position, entry_id, sealed FROM outbox WHERE coalesce(log, ?1) = ?1 ORDER BY position", (log,)
+        )
+        return next((position for position, key, sealed in rows if said.get(key, sealed) != sealed), None)
+
     def take_seals_off(self, log: int, position: int) -> None:
         """That of the row at this position, and of all behind it in this log."""
         with self._database.write() as writer:
@@ -378,16 +385,10 @@ class OutboxRows:
         return [OutboxRow(*row) for row in rows]
 
 
-def _take_off_outbox(writer: sqlite3.Connection, mine: Sequence[LogEntry], came: Collection[bytes]) -> None:
-    """They stand in their log. If a copy of this home has sealed one of them otherwise, the seals of what follows name
-    what does not stand: it is sealed anew.
-    """
-    is_any = mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone()
-    for each in mine if is_any else ():
-        gone = "DELETE FROM outbox WHERE entry_id = ? RETURNING log, position, sealed"
-        for log, position, sealed in writer.execute(gone, (each.entry_id,)).fetchall():
-            if sealed is not None and sealed not in came:
-                writer.execute("UPDATE outbox SET sealed = NULL WHERE log = ? AND position > ?", (log, position))
+def _take_off_outbox(writer: sqlite3.Connection, mine: Sequence[LogEntry]) -> None:
+    """They stand in their log."""
+    if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
+        writer.executemany("DELETE FROM outbox WHERE entry_id = ?", [(each.entry_id,) for each in mine])
 
 
 def _put_following(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:

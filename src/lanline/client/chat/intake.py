@@ -83,12 +83,14 @@ class Intake:
     ) -> None:
         """`came`: the same as they came, sealed. Raises HistoryProblem."""
         log = track.shown.log
+        is_bulk = is_bulk and self._sealed_otherwise(log, entries, came) is None
         if not is_bulk:
             self._write_first(track)
         if entries[0].sequence != self.through(track) + 1:
             return  # what came before could not be written: the link has ended by it, and all comes again
         log_hash = self._seals.note_taken(track.shown, came, None if ahead is None else ahead.links)
         if not is_bulk:
+            self.take_other_seals_off(log, entries, came)
             self._history.add_entries(log, entries, self._conversations.account, log_hash, may_be_brought(came))
             self._note_kept(track, entries)
             self._go_on()
@@ -102,6 +104,21 @@ class Intake:
         self._go_on()
         if len(waiting.entries) >= _MOST_UNWRITTEN:
             self._storing.wait()
+
+    def take_other_seals_off(self, log: int, entries: Sequence[LogEntry], came: Sequence[LogEntry]) -> None:
+        """If a copy of this home has sealed one's own otherwise, the seals of what follows name what does not stand: it
+        is sealed anew. Before one's own are taken off the outbox.
+        """
+        position = self._sealed_otherwise(log, entries, came)
+        if position is not None:
+            self._history.outbox.take_seals_off(log, position)
+            self._seals.end_run(log)
+
+    def _sealed_otherwise(self, log: int, entries: Sequence[LogEntry], came: Sequence[LogEntry]) -> int | None:
+        mine = said_by_account(entries, self._conversations.account)
+        as_came = {each.sequence: each.content for each in came} if mine else {}
+        said = {each.entry_id: as_came[each.sequence] for each in mine}
+        return self._history.outbox.sealed_otherwise(log, said) if said else None
 
     def _write_first(self, track: Track) -> None:
         """What came of this log before, and is not on the disk; what came of others may wait longer."""

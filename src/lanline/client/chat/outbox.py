@@ -16,7 +16,7 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.history import OutboxRow, Sent
 from lanline.client.chat.messages import OwnMessages, message_of_row
-from lanline.client.chat.pacing import Pacing
+from lanline.client.chat.pacing import Pacing, Unseen
 from lanline.client.chat.sealed.content import OPENED, TOPIC_BEGINS, seal
 from lanline.client.chat.sealed.seals import Hindrance, Seals
 from lanline.client.chat.session import Answer, ClientSession, refusal
@@ -40,6 +40,7 @@ _UNSAID_PAUSE_S = 1.0
 _MAX_PAUSE_S = 60.0
 _STALE_PAUSE_S = 0.1
 _MIN_OPENING_PAUSE_S = 0.5
+_UNSEEN = "The server says that it has this, and does not show it. Others may have read it: ask before you say it anew."
 
 
 def checked_destination(text: str) -> str:
@@ -74,6 +75,7 @@ class Outbox:
         self._passed_over: dict[int, int] = {}
         """Logs that take nothing now, for sealing or a slow room, with the position of the first row that waits."""
         self._pacing = Pacing(context.clock, self.send)
+        self._unseen = Unseen(context.clock, self.send)
         self._maybe_sent_through = self._rows.last_position()
         """What waits up to there may stand in its log already: a copy of this home has sent it, or this one itself,
         before a restore. Then the server keeps that, and what is sealed now never comes: each is a run of its own.
@@ -156,6 +158,7 @@ class Outbox:
         self._put_off = None
         self._passed_over = {}
         self._pacing.forget_all()
+        self._unseen.end_link()
         self._openings = set()
         if self._pause is not None:
             self._pause.cancel()
@@ -199,19 +202,19 @@ class Outbox:
         return is_bounded and self._session is not None and self._session.has_room and self._pause is None
 
     def _next_rows(self) -> list[OutboxRow]:
-        if self._put_off is not None and not self._is_waiting(self._put_off):
-            self._line.send(GiveUp(self._put_off.entry_id))
-            self._put_off = None
         if self._put_off is not None:
-            return [self._put_off]
+            entry_id, self._put_off = self._put_off.entry_id, self._still_waiting(self._put_off)
+            if self._put_off is not None:
+                return [self._put_off]
+            self._line.send(GiveUp(entry_id))
         under_way = {row.position for row in self._under_way.values()}
         rows = self._rows.waiting(self._sent_through, MAX_UNCOMMITTED)
         return [row for row in rows if row.position not in under_way]
 
-    def _is_waiting(self, row: OutboxRow) -> bool:
-        """Another program of this home may have been quicker."""
+    def _still_waiting(self, row: OutboxRow) -> OutboxRow | None:
+        """As it is kept now: another program of this home may have been quicker, or its seal was taken off."""
         kept = self._rows.find(row.entry_id)
-        return kept is not None and kept.refused_code is None
+        return kept if kept is not None and kept.refused_code is None else None
 
     def _send_row(self, row: OutboxRow) -> bool:
         """False: nothing may follow for now."""
@@ -272,7 +275,9 @@ class Outbox:
     def _slowness(self, log: int) -> Hindrance | None:
         shown = self._conversations.shown(log)
         is_under_way = any(each.log == log for each in self._under_way.values())
-        reason = "" if shown is None else self._pacing.reason(shown, is_under_way=is_under_way)
+        if shown is None:
+            return None
+        reason = self._pacing.reason(shown, is_under_way=is_under_way) or self._unseen.reason(shown)
         return Hindrance(reason) if reason else None
 
     def _pass_over(self, row: OutboxRow, log: int, hindrance: Hindrance) -> None:
@@ -344,17 +349,17 @@ class Outbox:
         if row is None:
             return
         if refused.code is RefusalCode.STALE_KEYS:
-            if not refused.retry_after_s:  # else a copy of this home has said it, and it is about to be read here
+            if not refused.retry_after_s:
                 self._note_stale(row)
             self._take_seals_off(row)
-            self._go_back(row, refused.retry_after_s or _STALE_PAUSE_S)
+            if refused.retry_after_s:
+                self._on_other_stands(row, refused.retry_after_s)
+            else:
+                self._go_back(row, _STALE_PAUSE_S)
         elif refused.code is RefusalCode.SLOW_ROOM and row.log is not None:
             self._take_seals_off(row)
             self._pacing.note(self._conversations.shown(row.log), refused.retry_after_s)
-            self._line.send(GiveUp(row.entry_id))
-            self._sent_through = min(self._sent_through, row.position - 1)
-            self._passed_over[row.log] = min(row.position, self._passed_over.get(row.log, row.position))
-            self.send()
+            self._let_others_pass(row, row.log)
         elif refused.retry_after_s or refused.code is RefusalCode.SLOW_DOWN:
             self._go_back(row, refused.retry_after_s)
             self._tell_put_off(refused)
@@ -364,6 +369,22 @@ class Outbox:
                 self._line.send(GiveUp(row.entry_id))
             self._refuse(row, refused)
             self.send()
+
+    def _on_other_stands(self, row: OutboxRow, wait_s: float) -> None:
+        """A copy of this home has said it, and it is about to be read here. If it never is, that has an end."""
+        assert row.log is not None
+        if self._still_waiting(row) is None or not self._unseen.note(row.log, row.entry_id, wait_s):
+            self._go_back(row, min(wait_s, _UNSAID_PAUSE_S))
+            return
+        if self._unseen.is_enough(row.log, row.entry_id):
+            self._refuse(row, RequestRefused(RefusalCode.STALE_KEYS, _UNSEEN))
+        self._let_others_pass(row, row.log)
+
+    def _let_others_pass(self, row: OutboxRow, log: int) -> None:
+        self._line.send(GiveUp(row.entry_id))
+        self._sent_through = min(self._sent_through, row.position - 1)
+        self._passed_over[log] = min(row.position, self._passed_over.get(log, row.position))
+        self.send()
 
     def _note_stale(self, row: OutboxRow) -> None:
         shown = self._conversations.shown(row.log or 0)

@@ -1,4 +1,7 @@
-"""Owns until when a slow room takes nothing more of this account. Not what waits for it, which the outbox keeps."""
+"""Owns until when nothing is sent to a conversation: its room is slow, or what stands there does not come.
+
+Not what waits for it, which the outbox keeps.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,10 @@ from lanline.client.moments import second_text
 from lanline.client.view.values import Conversation
 from lanline.clock import Clock, Timer
 from lanline.model.rooms import Role, pace_text
+
+_LONGEST_WAIT_S = 10.0
+_MOST_TRIES = 20
+"""In about three minutes."""
 
 
 class Pacing:
@@ -46,6 +53,52 @@ class Pacing:
             found[1].cancel()
 
     def forget_all(self) -> None:
+        for log in list(self._waits):
+            self._forget(log)
+
+
+class Unseen:
+    """Words that the server says to have sealed otherwise, and that are not read here: kept back, or not believed."""
+
+    def __init__(self, clock: Clock, on_over: Callable[[], None]) -> None:
+        self._clock = clock
+        self._on_over = on_over
+        self._tries: dict[bytes, int] = {}
+        self._waits: dict[int, Timer] = {}
+
+    def note(self, log: int, entry_id: bytes, wait_s: float) -> bool:
+        """Said again by the server. Whether something is put off by it: the first time it is about to be read."""
+        tries = self._tries[entry_id] = self._tries.get(entry_id, 0) + 1
+        if tries == 1:
+            return False
+        self._forget(log)
+        pause_s = min(wait_s * 2 ** min(tries - 1, _MOST_TRIES), _LONGEST_WAIT_S)
+        self._waits[log] = self._clock.call_later(pause_s, lambda: self._over(log))
+        return True
+
+    def is_enough(self, log: int, entry_id: bytes) -> bool:
+        """It has been tried too often: nothing waits for it any more, and if it is said again it counts anew."""
+        is_enough = self._tries.get(entry_id, 0) >= _MOST_TRIES
+        if is_enough:
+            del self._tries[entry_id]
+            self._forget(log)
+        return is_enough
+
+    def reason(self, shown: Conversation) -> str:
+        """Why nothing can go there now; empty where it can."""
+        if shown.log not in self._waits:
+            return ""
+        return f"The server says that it has what you said in {shown.title}, and does not show it. It is asked again."
+
+    def _over(self, log: int) -> None:
+        self._forget(log)
+        self._on_over()
+
+    def _forget(self, log: int) -> None:
+        if (found := self._waits.pop(log, None)) is not None:
+            found.cancel()
+
+    def end_link(self) -> None:
         for log in list(self._waits):
             self._forget(log)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Callable
 
 import pytest
 
 from lanline.client.chat.history import OutboxRow
+from lanline.client.chat.sealed.content import opened
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.view import events
@@ -17,7 +19,7 @@ from lanline.model.content import Text
 from lanline.model.logs import LogId
 from lanline.model.rooms import Access
 from lanline.wire.chat.conversations import OpenDirect, Opened
-from lanline.wire.chat.entries import Append
+from lanline.wire.chat.entries import Append, LogEntry
 from lanline.wire.sealing.said import split_said
 from unit.client.chat.village import Home, Process, Village
 
@@ -230,4 +232,124 @@ def test_what_a_copy_of_the_home_has_said_first_stands_and_what_follows_names_it
     village.rest_until(lambda: "three" in said(ann, "#lobby"))
     assert said(ann, "#lobby") == said(ben, "#lobby")
     assert said(ann, "#lobby")[-4:] == ["before", "one", "two", "three"]
+    assert [home.warnings for home in village.homes] == [[], [], []]
+
+
+def landed_without_answer(village: Village, monkeypatch: pytest.MonkeyPatch, text: str, *, is_bent: bool) -> Process:
+    """`text` stands, and is read from the log before anything of what waits goes out anew. `is_bent`: it is as if a
+    copy of the home had sealed it.
+    """
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    say(ben, "#lobby", "before")
+    village.rest_until(lambda: "before" in said(ann, "#lobby") and not waiting(ben))
+    [wire] = ben.open_wires
+    ben.node.outbox.say("#lobby", Text(text), b"landed".ljust(16, b"."))
+    say(ben, "#lobby", "two")
+    wire.carry_up(1)
+    village.settle()
+    wire.die()
+    if is_bent:
+        with ben.history.database.write() as writer:
+            writer.execute("UPDATE outbox SET sealed = x'00' WHERE position = (SELECT min(position) FROM outbox)")
+    with monkeypatch.context() as held:
+        held.setattr(ben.node.outbox, "_may_send", lambda: False)
+        ben.connect()
+        village.rest_until(lambda: len(waiting(ben)) == 1)
+    return ben
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_ones_own_that_came_as_they_were_sealed_leave_all_seals_as_they_are(
+    village: Village, monkeypatch: pytest.MonkeyPatch, *, is_long: bool
+) -> None:
+    """Also where they are too long to be kept as they came, or lie in the older part of a catch-up."""
+    monkeypatch.setattr("lanline.client.chat.intake.KEPT_OF_CATCH_UP", 0)
+    ben = landed_without_answer(village, monkeypatch, "long " * (5000 if is_long else 1), is_bent=False)
+    [row] = ben.history.outbox.all()
+    assert row.sealed is not None
+    ben.node.outbox.send()
+    village.rest_until(lambda: not waiting(ben))
+    village.rest_until(lambda: "two" in said(village.homes[0].processes[0], "#lobby"))
+    assert [home.warnings for home in village.homes] == [[], [], []]
+
+
+@pytest.mark.parametrize("kept_of_catch_up", [0, 1000])
+def test_where_seals_are_taken_off_a_new_run_begins(
+    village: Village, monkeypatch: pytest.MonkeyPatch, kept_of_catch_up: int
+) -> None:
+    """Or the numbers of the old one would have a gap, which everybody takes for words that were kept back."""
+    monkeypatch.setattr("lanline.client.chat.intake.KEPT_OF_CATCH_UP", kept_of_catch_up)
+    ben = landed_without_answer(village, monkeypatch, "one", is_bent=True)
+    [row] = ben.history.outbox.all()
+    assert row.sealed is None
+    ben.node.outbox.send()
+    village.rest_until(lambda: not waiting(ben))
+    village.rest_until(lambda: "two" in said(village.homes[0].processes[0], "#lobby"))
+    assert [home.warnings for home in village.homes] == [[], [], []]
+
+
+def test_ones_own_that_open_later_leave_the_seals_of_what_follows(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben = village.homes[1].processes[0]
+    [wire] = ben.open_wires
+    say(ben, "#lobby", "one")
+    say(ben, "#lobby", "two")
+    wire.die()
+    [first, _] = ben.history.outbox.all()
+    assert first.log is not None
+    assert first.sealed is not None
+    unopened = LogEntry(1, first.entry_id, ben.node.own.account, 1, 0, "said/1", first.sealed)
+    monkeypatch.setattr(ben.history, "sealed_entries", lambda _: [unopened])
+    monkeypatch.setattr(ben.node.reader._seals, "open", lambda *_: ([opened(unopened, first.content)], None))
+    monkeypatch.setattr(ben.node.reader, "_tell", lambda _: None)
+    ben.node.reader._sealed_from[first.log] = 1
+    ben.node.reader._reopen(first.log)
+    [row] = ben.history.outbox.all()
+    assert row.sealed is not None
+
+
+def test_what_stands_sealed_otherwise_and_is_never_shown_holds_up_nobody_and_ends_in_a_sentence(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    told: list[str] = []
+    ben.node.subscribe(lambda event: told.append(event.reason) if isinstance(event, events.SendingPutOff) else None)
+    [wire] = ben.open_wires
+    say(ben, "#lobby", "one")
+    wire.carry_up(9)
+    village.settle()
+    wire.die()
+    with ben.history.database.write() as writer:  # as if a copy of the home had sealed it
+        writer.execute("UPDATE outbox SET sealed = NULL")
+    tried = list[float]()
+    append = ben.node.outbox._append
+
+    def note(row: OutboxRow, log: int) -> None:
+        if row.entry_id.startswith(b"one"):
+            tried.append(village.house.clock.now())
+        append(row, log)
+
+    with monkeypatch.context() as kept_back:
+        kept_back.setattr(ben.node.outbox, "_append", note)
+        kept_back.setattr(ben.node.reader, "on_entries", lambda _: None)
+        ben.connect()
+        say(ben, "#lobby", "two")
+        say(ben, "ann", "to ann")
+        village.rest_until(lambda: said(ann, "ben") == ["to ann"])
+        assert "does not show it" in told[-1]
+        assert [each.state for each in waiting(ben)] == [MessageState.QUEUED] * 2
+        for _ in range(900):
+            village.rest()
+        village.rest_until(lambda: "two" in said(ann, "#lobby"))
+    [kept] = waiting(ben)
+    assert (kept.state, kept.entry_id[:3]) == (MessageState.REFUSED, b"one")
+    assert "has this, and does not show it" in kept.problem
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tried)]
+    assert len(tried) == 20
+    assert pauses[4] > 2 * pauses[1]
+    ben.open_wires[0].die()
+    ben.connect()
+    village.rest_until(lambda: not waiting(ben))
+    assert said(ben, "#lobby")[-2:] == ["one", "two"]
     assert [home.warnings for home in village.homes] == [[], [], []]
