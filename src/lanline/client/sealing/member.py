@@ -219,10 +219,12 @@ class GroupMember:
         return log != 0 and log == self._context.log
 
     def on_entries(self, message: Entries) -> None:
-        was_current = self.is_current
+        was_current, told = self.is_current, len(self.copy.news)
         self.copy.add(message.entries)
         if not was_current:  # what was said before this device came, or was away, is no news
-            self.copy.news = []
+            del self.copy.news[told:]
+        if self.copy.is_own_coming_lost:
+            self.copy.come_in_anew()
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:

@@ -120,7 +120,7 @@ class GroupTables:
             writer.execute("DELETE FROM own_statements")
 
     def chain_history(self, kind: str) -> bytes | None:
-        """Of the server, when something was last done for it: `read` or `keys`."""
+        """Of the server, when something was last done for it: `read`, `keys` or `coming`, say."""
         rows = self.database.read("SELECT value FROM facts WHERE name = ?", (f"chain {kind}",))
         return cast("bytes", rows[0][0]) if rows else None
 
