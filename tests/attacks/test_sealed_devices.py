@@ -177,7 +177,9 @@ def test_a_recovery_that_was_cut_off_is_ended_by_the_same_words_with_nobody_onli
     new, _ = waiting(town, "ana")
     town.done(new.member.recovery.use(words))
     town.pass_time(0.3)
-    GroupTables(new.history.database, new.keys.device_secret, new.entropy).forget()
+    tables = GroupTables(new.history.database, new.keys.device_secret, new.entropy)
+    tables.drop_seed(1)
+    tables.forget()
     change(town, "DELETE FROM boxes WHERE kind = 3 AND recipient = ?", new.member.copy.device_id)
     new.disconnect()
     new.restart()
@@ -355,3 +357,32 @@ def test_an_only_device_whose_key_nobody_has_any_more_makes_another(town: Town) 
     ben.say("here I am again")
     assert ana.texts() == ben.texts() == ["before", "here I am again"]
     assert len(ana.member.copy.chain.accounts[ben.member.copy.account_id].generations) == 2
+
+
+@pytest.mark.parametrize("is_in_recovery_box", [True, False])
+def test_an_only_device_with_a_recovery_key_makes_no_other_key_before_its_words_were_brought(
+    town: Town, *, is_in_recovery_box: bool
+) -> None:
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    chance = town.done(ben.member.recovery.make())
+    ana.say("before")
+    assert ben.texts() == ["before"]
+    ben.disconnect()
+    ben.history.close()
+    ben.history = History.in_memory()
+    of_device = "" if not is_in_recovery_box else "AND recipient = ?"
+    values = (ben.member.copy.account_id, *([ben.member.copy.device_id] if is_in_recovery_box else []))
+    change(town, f"DELETE FROM boxes WHERE kind = 3 AND scope = ? {of_device}", *values)
+    ben.restart()
+    ben.connect()
+    town.pass_time(30.0)
+    assert "bring the words of your recovery key" in ben.member.refusal
+    generations = ana.member.copy.chain.accounts[ben.member.copy.account_id].generations
+    assert len(generations) == 1
+    town.done(ben.member.recovery.use(chance))
+    town.pass_time(10.0)
+    ben.say("here I am again")
+    assert ana.texts() == ben.texts() == ["before", "here I am again"]
+    generations = ana.member.copy.chain.accounts[ben.member.copy.account_id].generations
+    assert len(generations) == (1 if is_in_recovery_box else 2)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lanline.client.sealing.member import Standing
+from lanline.client.sealing.owncoming import COMES_ANEW
 from lanline.core.gathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.errors import RefusalCode, RequestRefused
@@ -42,15 +43,16 @@ class Backups:
         self._start(online)
         return kept
 
-    def put_back(self, kept: Path) -> None:
-        """Nobody is online afterwards."""
+    def put_back(self, kept: Path, *, says_so: bool = True) -> None:
+        """Nobody is online afterwards. `says_so`: a lying server does not."""
         self._stop()
         shutil.copytree(kept, self._data, dirs_exist_ok=True)
         for suffix in ("-wal", "-shm"):
             if not (kept / f"{FILE_NAME}{suffix}").exists():
                 (self._data / f"{FILE_NAME}{suffix}").unlink(missing_ok=True)
         self._town.house.start()
-        self._town.house.engine.transact([end_history])
+        if says_so:
+            self._town.house.engine.transact([end_history])
         self._town.house.stop()
         self._start([])
 
@@ -358,6 +360,38 @@ def test_whose_coming_was_lost_and_cannot_stand_any_more_comes_in_anew(
     connect(town, eve)
     assert eve.member.problem == ""
     assert eve.member.standing is Standing.ASKS
+    assert eve.member.copy.news[-1] == COMES_ANEW
     town.done(ana.member.changes.admit(next(iter(ana.member.changes.requests))))
     eve.say("once more")
     assert ana.texts()[-1] == "once more"
+
+
+@pytest.mark.parametrize(("says_so", "is_seen"), [(False, False), (True, True), (False, True)])
+def test_who_came_last_is_not_put_out_by_a_server_and_one_member(
+    town: Town, backups: Backups, *, says_so: bool, is_seen: bool
+) -> None:
+    """Something else is signed in the place of her coming. Where no restore is claimed, or others have talked with her,
+    it is a fork: she is told, and is asked.
+    """
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    link = town.link(ana)
+    ana.disconnect()  # so her device does not know, as that of a member who is with the server
+    eve = Device(town, "eve", link, settles=False)
+    kept = backups.make()
+    town.pass_time(2.0)
+    if is_seen:
+        ben.say("hello")
+        assert eve.texts() == ["hello"]
+    backups.put_back(kept, says_so=says_so)
+    connect(town, ana)
+    wait(town)
+    town.done(ana.member.changes.make_invite(1, 10**9))
+    assert not ana.member.copy.chain.is_member(eve.member.copy.account_id)
+    eve.restart()
+    connect(town, eve)
+    assert "another past of the group" in eve.member.problem
+    assert eve.member.copy.is_member
+    eve.member.decisions.accept()
+    town.pass_time(1.0)
+    assert eve.member.standing is Standing.ASKS

@@ -13,7 +13,7 @@ from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.epochcopy import EpochCopy, fits
 from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.scopes import Place, Sealing
-from lanline.crypto.groups.keys import SealingKey, hash_of_key
+from lanline.client.sealing.secrets import is_seed_of
 
 
 class KeyState(NamedTuple):
@@ -101,8 +101,7 @@ class KeyCaches:
         wrong = [
             number
             for number, seed in context.seeds.items()
-            if not 0 < number <= len(generations)
-            or hash_of_key(SealingKey.of_generation(seed).public_bytes) != generations[number - 1].seal_hash
+            if not 0 < number <= len(generations) or not is_seed_of(generations[number - 1], seed)
         ]
         for number in wrong:
             del context.seeds[number]

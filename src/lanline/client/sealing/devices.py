@@ -312,6 +312,12 @@ class Devices:
         gone = tuple(each for each in context.copy.own_come_back if devices[each].kind is DeviceKind.DEVICE)
         return self.take_out(gone, context.copy.signer) if gone and context.has_newest_seed else None
 
+    @property
+    def is_alone(self) -> bool:
+        """No other device of the account is live."""
+        copy = self._context.copy
+        return copy.chain.live_devices(copy.account_id) == [copy.device_id]
+
     def take_out(self, gone: tuple[bytes, ...], signer: SigningKey) -> Steps[None]:
         """Signed by this device, or by the recovery key."""
         yield from self._context.server.on_head(lambda: self._turn_once(gone, signer))

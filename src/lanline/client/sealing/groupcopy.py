@@ -14,6 +14,7 @@ from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.owncoming import COMES_ANEW, OwnComing
 from lanline.client.sealing.parting import AWAITED, Offer, broken_text, come_back, come_back_text, fork_text, offer_in
 from lanline.client.sealing.pasttables import past_devices
 from lanline.client.sealing.people import KnownPeople
@@ -81,6 +82,7 @@ class GroupCopy(EpochCopy):
         self.people = KnownPeople(self._keys, past_devices(self._tables.database))
         self.news: list[str] = []
         """What has come since somebody has looked: sentences for the person."""
+        self.coming = OwnComing(self._tables, self.device_id)
         self._wrong: list[tuple[int, Reason, bytes]] = []
         """The entries that do not hold: height, why, and the head there."""
         for suite, content in self._tables.own_items():
@@ -140,11 +142,12 @@ class GroupCopy(EpochCopy):
         if new[0].sequence != self.sequence + 1:
             raise ProtocolViolation("it left a gap in the chain of the group")
         self._tables.add_items(new, checked_to=0 if self._wrong else self.sequence)
+        before = self.chain.height
         for each in new:
             self._take(each.sequence, each.suite, each.content)
         self._note_seen()
-        if self._is_own_coming_lost:
-            self.accept()
+        if not self.is_apart:
+            self.coming.note(self.chain, before, (epoch for epoch, _ in self.newest()))
         if self.sequence >= self.target:
             self._keep_state()
 
@@ -241,13 +244,20 @@ class GroupCopy(EpochCopy):
         return parting(self.chain, self.shown) if self.is_apart else None
 
     @property
-    def _is_own_coming_lost(self) -> bool:
+    def is_own_coming_lost(self) -> bool:
         """Of all that is known here the server lacks only the entry by which this account came in, and has another in
-        its place. Then the account has to come in once more.
+        its place.
         """
-        mine, height = self.chain.devices.get(self.device_id), self.chain.height
-        since = 0 if mine is None else self.chain.accounts[mine.account].since
-        return 1 < since == height == self._keys.height and self.forked_at == height
+        height = self.chain.height
+        return self.coming.since(self.chain) == height == self._keys.height and self.forked_at == height
+
+    def come_in_anew(self) -> bool:
+        """As who never was in. False: what the server shows may be a lie, and is for the person to decide."""
+        if not self.coming.is_lost_by_restore():
+            return False
+        self.accept()
+        self.news.append(COMES_ANEW)
+        return True
 
     def _come_together(self) -> None:
         """The server has all that is known here, and maybe more."""

@@ -219,10 +219,12 @@ class GroupMember:
         return log != 0 and log == self._context.log
 
     def on_entries(self, message: Entries) -> None:
-        was_current = self.is_current
+        was_current, told = self.is_current, len(self.copy.news)
         self.copy.add(message.entries)
         if not was_current:  # what was said before this device came, or was away, is no news
-            self.copy.news = []
+            del self.copy.news[told:]
+        if self.copy.is_own_coming_lost:
+            self.copy.come_in_anew()
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:
@@ -372,13 +374,15 @@ class GroupMember:
         return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
 
     def _get_seed(self) -> Steps[None]:
-        """If the server has lost it, and no other device of the account could have it, a new one is made."""
+        """If the server has lost it, and no other device of the account and no recovery key could give it, a new one is
+        made: else a server that only holds the box back would bring that about.
+        """
         try:
             yield from self.secrets.fetch_seed()
         except RequestRefused as refused:
             copy = self.copy
-            is_alone = copy.chain.live_devices(copy.account_id) == [copy.device_id]
-            if refused.code is not RefusalCode.NOT_FOUND or not is_alone:
+            may_be_given = not self.devices.is_alone or copy.chain.has_recovery_key(copy.account_id)
+            if refused.code is not RefusalCode.NOT_FOUND or may_be_given:
                 raise
             yield from self.devices.take_out((), copy.signer)
 

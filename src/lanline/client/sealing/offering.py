@@ -83,7 +83,8 @@ class Offering:
                 if refused.code is RefusalCode.SLOW_DOWN:  # the server takes none yet
                     self._told = b""
                     raise
-                copy.accept()  # it was too long ago, say
+                if not copy.come_in_anew():  # it was too long ago, say
+                    raise
 
     def _offer(self, after: int) -> Steps[None]:
         copy = self._context.copy

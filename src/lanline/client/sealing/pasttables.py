@@ -23,7 +23,7 @@ _OVER = (
     "UPDATE entries SET suite = 'earlier' WHERE suite = 'opened'",
     "UPDATE outbox SET sealed = NULL",
     "UPDATE OR REPLACE facts SET name = 'was ' || name WHERE name LIKE 'room #%'",
-    "DELETE FROM facts WHERE name LIKE 'rsa %'",
+    "DELETE FROM facts WHERE name LIKE 'rsa %' OR name LIKE 'past seed %'",
     "DELETE FROM log_hashes",
     "DELETE FROM own_items",
     "DELETE FROM own_statements",

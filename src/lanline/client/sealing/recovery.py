@@ -125,6 +125,8 @@ class Recovery:
         if seed is not None:
             self._secrets.keep_seeds(account_id, number, seed)
             yield from self._secrets.give_seed([context.copy.device_id])
+        elif self._devices.is_alone and not context.has_newest_seed:  # nobody can give it any more
+            yield from self._devices.take_out((), context.copy.signer)
         context.server.note()
 
     def _account_of(self, signer: SigningKey, seen: SeenGroup | None) -> bytes:

@@ -326,6 +326,8 @@ class Scopes:
             found = [copy.add_statement(self._group.chain, place, content) for copy in copies]
             if all(copy.is_complete for copy in copies) and any(each not in _WAIT for each in found):
                 del known.statements[place]
+        for epoch, _ in (each for copy in copies for each in copy.newest()):
+            self._group.coming.note_named(self._group.chain, epoch.device_id, epoch.height)
 
 
 _QUANTUM = "Who records it, and has a quantum computer later, can read it."

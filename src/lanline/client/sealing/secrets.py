@@ -29,6 +29,10 @@ ASK_AGAIN_S = 60.0
 """Whoever could not help may be able to by then, or somebody else has come online."""
 
 
+def is_seed_of(generation: Generation, seed: bytes) -> bool:
+    return hash_of_key(SealingKey.of_generation(seed).public_bytes) == generation.seal_hash
+
+
 class Secrets:
     def __init__(self, context: GroupContext, rsa: RsaKeys) -> None:
         self._context = context
@@ -58,6 +62,8 @@ class Secrets:
         seed = yield from self.opened_seed(account_id, newest, number, key, device_id)
         if seed is not None:
             self.keep_seeds(account_id, number, seed)
+        self._keep_past_seeds(account_id)
+        if context.has_newest_seed:
             return
         commitment = seed_commitment_of(newest.seal_hash, newest.maker)
         yield from self._bring_keys_once()
@@ -74,7 +80,7 @@ class Secrets:
         info = box_info(account_id, commitment, RecipientKind.DEVICE, device_id, number)
         for box in found.boxes:
             seed = key.open(box.data, info)
-            if seed is not None and hash_of_key(SealingKey.of_generation(seed).public_bytes) == newest.seal_hash:
+            if seed is not None and is_seed_of(newest, seed):
                 return seed
         return None
 
@@ -87,6 +93,15 @@ class Secrets:
             prior = generations[number - 1].prior
             opened = None if prior is None else open_prior(opened, account_id, number, prior)
             number -= 1
+
+    def _keep_past_seeds(self, account_id: bytes) -> None:
+        """Of before the caches were thrown away: a server may have lost their boxes, or give none."""
+        context = self._context
+        generations = context.copy.chain.accounts[account_id].generations
+        for number, seed in context.tables.past_seeds().items():
+            is_here = number in context.seeds or not 0 < number <= len(generations)
+            if not is_here and is_seed_of(generations[number - 1], seed):
+                self.keep_seed(number, seed)
 
     def fetch(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
         until = self._context.clock.now() + ASK_AGAIN_S

@@ -24,6 +24,8 @@ _NONCE_BYTES = 12
 CHECKED = "chain_checked_to"
 """Of a group before this one: with its id behind it."""
 _EPOCH_SINCE = "epoch since"
+_PAST_SEED = "past seed "
+"""With its generation behind it."""
 _CACHES = ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys")
 _KEEP_STATEMENTS = (
     "INSERT OR REPLACE INTO own_statements SELECT sequence, content FROM chain_items WHERE suite = 'epoch/1'"
@@ -120,7 +122,7 @@ class GroupTables:
             writer.execute("DELETE FROM own_statements")
 
     def chain_history(self, kind: str) -> bytes | None:
-        """Of the server, when something was last done for it: `read` or `keys`."""
+        """Of the server, when something was last done for it: `read`, `keys` or `coming`, say."""
         rows = self.database.read("SELECT value FROM facts WHERE name = ?", (f"chain {kind}",))
         return cast("bytes", rows[0][0]) if rows else None
 
@@ -219,7 +221,17 @@ class GroupTables:
 
     def seeds(self) -> dict[int, bytes]:
         """Of the own account: by generation."""
-        rows = self.database.read("SELECT generation, seed FROM account_seeds")
+        return self._opened_seeds("SELECT generation, seed FROM account_seeds")
+
+    def past_seeds(self) -> dict[int, bytes]:
+        """As they were before the caches were thrown away."""
+        return self._opened_seeds(
+            f"SELECT CAST(substr(name, {len(_PAST_SEED) + 1}) AS INTEGER), value FROM facts "  # noqa: S608 -- our own words
+            f"WHERE name LIKE '{_PAST_SEED}%'"
+        )
+
+    def _opened_seeds(self, query: str) -> dict[int, bytes]:
+        rows = self.database.read(query)
         found = [(number, self._opened(seed)) for number, seed in cast("list[tuple[int, bytes]]", rows)]
         return {number: seed for number, seed in found if seed is not None}
 
@@ -318,10 +330,13 @@ class GroupTables:
 
     def forget(self) -> None:
         """All that the server can give once more, in one write. What this device alone has seen stays: the places and
-        heights that words have named, and the hash over each log. The secrets of epochs are kept too, for a server that
-        has lost their boxes meanwhile; each is checked before it is used again.
+        heights that words have named, and the hash over each log. The secrets of epochs and the seeds are kept too,
+        for a server that has lost their boxes meanwhile; each is checked before it is used again.
         """
         with self.database.write() as writer:
+            writer.execute(
+                "INSERT OR REPLACE INTO facts SELECT ? || generation, seed FROM account_seeds", (_PAST_SEED,)
+            )
             writer.execute("INSERT OR REPLACE INTO past_secrets SELECT scope, epoch_id, secret FROM epoch_secrets")
             writer.execute("DELETE FROM facts WHERE name LIKE ? OR name LIKE 'rsa %'", (f"{CHECKED}%",))
             for table in _CACHES:

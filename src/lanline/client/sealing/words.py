@@ -309,6 +309,7 @@ class GroupWords:
             each.run_places.follow_all(places, words.n)
             self._judged_count += len(places)
             self._heights.note(each.room_id, places[0], words.height)
+            self._copy.coming.note_named(self._copy.chain, last.header.device_id, words.height)
             self._note_own(each.room_id, last.header.device_id, places[-1], last.digest)
         self._heights.write()
 
@@ -463,6 +464,7 @@ class GroupWords:
         is_here = self._copy.chain.holds(words.height, words.head)
         if is_here:
             self._heights.note(source.sealing.room_id, place, words.height)
+            self._copy.coming.note_named(self._copy.chain, source.run.header.device_id, words.height)
         source.named[words.height] = place, words.head if is_here else b""
 
     def named_below(self, body: Body, place: int) -> int:

@@ -42,6 +42,7 @@ def begin_anew(process: Process) -> None:
     process.node.begin_keys_anew()
     with process.history.database.write() as writer:
         writer.execute("DELETE FROM past_secrets")
+        writer.execute("DELETE FROM facts WHERE name LIKE 'past seed %'")
 
 
 def fetch_all(village: Village, process: Process) -> None:
@@ -105,6 +106,25 @@ def test_a_crash_right_after_costs_nothing(village: Village) -> None:
     ben.processes.pop().crash()
     ben.processes.append(Process(ben))
     assert states(village) == before
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_server_that_holds_back_the_seed_brings_about_no_other(village: Village, *, crashes: bool) -> None:
+    ben = village.homes[1]
+    before = states(village)[1]
+    height = ben.processes[0].member.copy.chain.height
+
+    def lose(transaction: Any) -> None:
+        transaction.groups._connection.execute("DELETE FROM boxes WHERE kind = ?", (int(RecipientKind.DEVICE),))
+
+    ben.processes[0].node.begin_keys_anew()
+    village.house.engine.transact([lose])
+    if crashes:
+        ben.processes.pop().crash()
+        ben.processes.append(Process(ben))
+    fetch_all(village, ben.processes[0])
+    assert states(village)[1] == before
+    assert ben.processes[0].member.copy.chain.height == height
 
 
 def test_a_secret_that_the_server_has_lost_meanwhile_is_there_as_before(village: Village) -> None:
