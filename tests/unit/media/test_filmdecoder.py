@@ -199,8 +199,3 @@ def test_what_is_damaged_is_left_out(tmp_path: Path) -> None:
     films.play(240, 1, is_first=False)
     films.finish()
     assert films.pictures[-1].shown_at_s == pytest.approx(3.96, abs=0.01)
-
-
-@pytest.fixture(autouse=True)
-def quiet_library() -> None:
-    av.logging.set_level(av.logging.PANIC)
