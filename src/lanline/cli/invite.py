@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lanline.model.invites import InviteLink
 
 _MAX_USES_IN_GROUP = 10_000
-_LEADS_TO_SERVER = "So this link leads to the server only: into the group an admin lets them, if it is not open to all."
+_LEADS_TO_SERVER = "This link leads to the server only: into the group an admin lets them, if it is not open to all."
 _FOR_EVER_MS = 100 * 366 * 24 * 3600 * 1000
 _UNITS_S = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
@@ -65,9 +65,11 @@ def invite(
     place = InviteLink(way.public_host, way.public_port, way.fingerprint, b"")
     if host is not None:
         place = place.reached_at(host)
-    token = None if data is not None else _of_member(home, uses, lifetime_s, admin)
+    token, outside = (None, "") if data is not None else _of_member(home, uses, lifetime_s, admin)
     if token is None:
         token = ask_server(way, lambda client: _make(client, uses, lifetime_s, admin))
+    if outside:
+        show_note(f"{outside} {_LEADS_TO_SERVER}")
     link = InviteLink(place.host, place.port, place.fingerprint, token)
     if json:
         until = None if lifetime_s is None else utc_text(time.time_ns() // 1_000_000 + lifetime_s * 1000)
@@ -82,20 +84,19 @@ def invite(
         _explain(link, uses, expires)
 
 
-def _of_member(home: Path, uses: int, lifetime_s: int | None, admin: bool) -> bytes | None:
-    """None: this home is in no group, so that the server makes the invite."""
+def _of_member(home: Path, uses: int, lifetime_s: int | None, admin: bool) -> tuple[bytes | None, str]:
+    """None where this home is in no group, so that the server makes the invite; and why it is in none."""
     from lanline.cli.admin.asking import ask_group
     from lanline.errors import NotInGroup, NotJoined
 
     if uses > _MAX_USES_IN_GROUP:
         raise InvalidInput(f"An invite into a group is for {_MAX_USES_IN_GROUP:,} people at most.")
     try:
-        return ask_group(home, lambda client: _make_in_group(client, uses, lifetime_s, admin))
+        return ask_group(home, lambda client: _make_in_group(client, uses, lifetime_s, admin)), ""
     except NotJoined:
-        return None
+        return None, ""
     except NotInGroup as outside:
-        show_note(f"{outside} {_LEADS_TO_SERVER}")
-        return None
+        return None, str(outside)
 
 
 async def _make_in_group(client: ChatClient, uses: int, lifetime_s: int | None, admin: bool) -> bytes:
