@@ -106,7 +106,7 @@ def test_any_number_means_one_that_is_free_in_both(monkeypatch: pytest.MonkeyPat
     wanted = [taken.getsockname()[1], 0]
 
     async def bind_the_taken_number_first(host: str, port: int) -> DatagramSocket:
-        return await bind(host, wanted.pop(0))
+        return await bind(host, wanted.pop(0) if wanted else 0)
 
     async def scenario() -> None:
         async with listening() as (listener, _):
