@@ -18,6 +18,7 @@ from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
 from lanline.client.sealing.offering import Offering
+from lanline.client.sealing.owncoming import COMES_ANEW
 from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
@@ -219,10 +220,10 @@ class GroupMember:
         return log != 0 and log == self._context.log
 
     def on_entries(self, message: Entries) -> None:
-        was_current, told = self.is_current, len(self.copy.news)
+        was_current = self.is_current
         self.copy.add(message.entries)
         if not was_current:  # what was said before this device came, or was away, is no news
-            del self.copy.news[told:]
+            self.copy.news = [each for each in self.copy.news if each == COMES_ANEW]
         if self.copy.is_own_coming_lost:
             self.copy.come_in_anew()
         self._changed()
