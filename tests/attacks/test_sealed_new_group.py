@@ -19,7 +19,7 @@ from lanline.client.sealing.adoption import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND, Offer
 from lanline.client.sealing.people import How
-from lanline.client.view.values import Message, Unreadable
+from lanline.client.view.values import Unreadable
 from lanline.core.changes import OPERATOR, Actor
 from lanline.core.gathering import WAIT_S
 from lanline.core.newgroup import BeginNewGroup
@@ -36,7 +36,7 @@ from lanline.wire.chat.groups import AskGroup, GetBoxes, ReadPastKeys
 from lanline.wire.sealing.entries import Role
 from lanline.wire.sealing.said import SAID_SUITE
 from unit.client.chat.test_logs_over_a_restore import back_up, put_back
-from unit.client.chat.village import Crash, Home, Process, Village
+from unit.client.chat.village import Crash, Home, Process, Village, messages, say, texts
 
 
 @pytest.fixture
@@ -53,20 +53,6 @@ def village(tmp_path: Path) -> Iterator[Village]:
     made.rest_until(lambda: bool(texts(cai, "#lobby") and texts(cai, "#board") and texts(cai, "ben")))
     yield made
     made.close()
-
-
-def say(process: Process, destination: str, text: str) -> None:
-    process.node.outbox.say(destination, Text(text), process._home.village.chance.randbytes(16))
-
-
-def messages(process: Process, destination: str) -> list[Message]:
-    track = process.node.conversations.titled(destination)
-    found = [] if track is None else process.node.messages(track.shown.log, last=100)
-    return [each for each in found if each.is_said and each.sequence]
-
-
-def texts(process: Process, destination: str) -> list[str]:
-    return [each.content.text for each in messages(process, destination) if isinstance(each.content, Text)]
 
 
 def change(village: Village, *statements: str) -> None:

@@ -134,9 +134,8 @@ async def _find_again(folder: Path, pin: KnownServer, server: str, name: str) ->
     check_joinable(folder, server, name)
     if parse_server(server)[0].place != pin.place:
         await join_server(folder, server, name, "", patience=Patience(_AT_TERMINAL_S))
-        await asyncio.to_thread(
-            stop_node, folder, begins_anew=True
-        )  # one that runs calls the server where it was before
+        # One that runs calls the server where it was before.
+        await asyncio.to_thread(stop_node, folder, begins_anew=True)
 
 
 async def _enrol(folder: Path, server: str, name: str) -> Answers | None:

@@ -66,9 +66,8 @@ async def _note(client: ChatClient, trust: SharedTrust, command: do.Verify | do.
         case do.RenameDevice(device_id, label):
             labels = client.node.labels
             assert labels is not None
-            await client.wait_until(
-                lambda: labels.may_rename(device_id), _LIMIT_S
-            )  # who asks may know more of the group
+            # Who asks may know more of the group than this program has read yet.
+            await client.wait_until(lambda: labels.may_rename(device_id), _LIMIT_S)
             labels.rename(device_id, label)
 
 

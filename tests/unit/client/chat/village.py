@@ -19,7 +19,7 @@ from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
-from lanline.client.view.values import Conversation, NodeState
+from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Timer
 from lanline.errors import CloseCode, LinkNotOpen
 from lanline.model.content import Text
@@ -402,3 +402,17 @@ class Village:
         for process in self.all_processes():
             process.crash()
         self.house.stop()
+
+
+def say(process: Process, destination: str, text: str) -> None:
+    process.node.outbox.say(destination, Text(text), process._home.village.chance.randbytes(16))
+
+
+def messages(process: Process, destination: str) -> list[Message]:
+    track = process.node.conversations.titled(destination)
+    found = [] if track is None else process.node.messages(track.shown.log, last=100)
+    return [each for each in found if each.is_said and each.sequence]
+
+
+def texts(process: Process, destination: str) -> list[str]:
+    return [each.content.text for each in messages(process, destination) if isinstance(each.content, Text)]

@@ -15,7 +15,7 @@ from lanline.client.chat.sealed.content import seal
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.adoption import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.view.values import Message, NodeState, Unreadable
+from lanline.client.view.values import NodeState, Unreadable
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.content import Text
 from lanline.model.logs import LogId, NewEntry
@@ -23,7 +23,7 @@ from lanline.model.rooms import Access
 from lanline.wire.chat.admin import SetAdmin
 from lanline.wire.chat.conversations import CreateRoom, InviteToRoom, JoinRoom
 from lanline.wire.sealing.entries import Role, RoomRole
-from unit.client.chat.village import Process, Village
+from unit.client.chat.village import Process, Village, messages, say, texts
 
 MEMORY = Path("/dev/shm")
 BEFORE = ["ann of old", "ben of old", "cai of old"]
@@ -81,20 +81,6 @@ class Plain(Village):
     def ann(self) -> Process:
         [process] = [each for each in self.homes[0].processes if each.is_alive]
         return process
-
-
-def say(process: Process, destination: str, text: str) -> None:
-    process.node.outbox.say(destination, Text(text), process._home.village.chance.randbytes(16))
-
-
-def messages(process: Process, destination: str) -> list[Message]:
-    track = process.node.conversations.titled(destination)
-    found = [] if track is None else process.node.messages(track.shown.log, last=100)
-    return [each for each in found if each.is_said and each.sequence]
-
-
-def texts(process: Process, destination: str) -> list[str]:
-    return [each.content.text for each in messages(process, destination) if isinstance(each.content, Text)]
 
 
 def rows(ann: Process, *, rooms: bool = True, admins: tuple[str, ...] = ()) -> list[Agreed]:
