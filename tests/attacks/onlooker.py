@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from lanline.proto.link.preamble import CONNECTION_ID_BYTES
+from serverhouse.ports import free_port
 
 Address = tuple[str, int]
 ClientId = bytes
@@ -36,7 +37,8 @@ class Onlooker:
         loop = asyncio.get_running_loop()
         for sock, read in zip(self._sockets, (self._on_front, self._on_back, self._on_lured), strict=True):
             sock.setblocking(False)
-            sock.bind(("127.0.0.1", 0))
+            # That of the front is free over TCP too, for a host that listens there.
+            sock.bind(("127.0.0.1", free_port() if sock is self._front else 0))
             loop.add_reader(sock.fileno(), read)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tty
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,6 +17,7 @@ Choose = Callable[[bytes], int | None]
 @pytest.fixture(name="choose")
 def fixture_choose(monkeypatch: pytest.MonkeyPatch) -> Iterator[Choose]:
     person, terminal = os.openpty()
+    tty.setcbreak(terminal)  # else a key that ends the input would be lost in the moment before the choice begins
     with os.fdopen(terminal, "r") as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
         monkeypatch.setenv("LINES", "10")
