@@ -189,14 +189,12 @@ class StruckWords:
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
         self._recent.pop(log, None)
-        with self._database.write() as writer:
-            writer.execute("DELETE FROM words_of_ended WHERE log = ?", (log,))
+        self._database.run("DELETE FROM words_of_ended WHERE log = ?", (log,))
 
     def _forget(self, log: int, places: dict[int, Reason]) -> None:
-        with self._database.write() as writer:
-            writer.executemany(
-                "DELETE FROM words_of_ended WHERE log = ? AND place = ?", [(log, place) for place in places]
-            )
+        self._database.run_many(
+            "DELETE FROM words_of_ended WHERE log = ? AND place = ?", [(log, place) for place in places]
+        )
 
 
 class PastGroupWords:
