@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lanline.chain.epochs import RecipientKind
+from lanline.chain.reasons import Reason
 from lanline.client.sealing.member import Standing
 from lanline.core import boxes
 from lanline.core.changes import OPERATOR
@@ -11,8 +13,6 @@ from lanline.crypto.groups.keys import SealingKey
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.gateways.lanline import groups as gateway
 from lanline.model.groups import FOR_DEVICE
-from lanline.proto.chain.epochs import RecipientKind
-from lanline.proto.chain.reasons import Reason
 from lanline.storage.sqlite.groups import SqliteGroupsView
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Joiner, decode_joiner

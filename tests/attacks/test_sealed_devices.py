@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lanline.chain.reasons import Reason
 from lanline.client.chat.history import History
 from lanline.client.sealing.devices import Answer, device_id_in, device_record
 from lanline.client.sealing.member import Standing
@@ -21,7 +22,6 @@ from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SealingKey, SigningKey
 from lanline.crypto.passphrase import PassphraseKey
 from lanline.errors import InvalidInput, RecordMissing, RequestRefused, WrongPassphrase
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import groups
 from lanline.wire.sealing.strict import encode_strictly
 from unit.client.sealing.devices import Device, Town, came, change
@@ -303,8 +303,8 @@ def test_reader_of_a_link_cannot_pose_as_its_maker(town: Town) -> None:
     keys = InviteKeys.of(token[:16])
     copy = ana.member.copy
     for signer in (keys.signer, SigningKey.of_device(token)):
+        from lanline.chain.rules import follow  # noqa: PLC0415
         from lanline.client.sealing.devices import added_entry  # noqa: PLC0415
-        from lanline.proto.chain.rules import follow  # noqa: PLC0415
         from lanline.wire.sealing.entries import DeviceKind  # noqa: PLC0415
 
         record = device_record(ana.member._context, copy.account_id)

@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 from grouphouse.people import Story
+from lanline.chain.state import Chain
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.words import Lacks
 from lanline.core.changes import OPERATOR
 from lanline.crypto.groups.ids import KEY_ENTRY
 from lanline.errors import RefusalCode
-from lanline.proto.chain.state import Chain
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.wire.chat import entries, groups
 from lanline.wire.sealing.entries import Inviters, Joins, SetPolicy, encode_entry

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from lanline.chain.rules import follow
+from lanline.chain.state import Chain
 from lanline.client.chat.sealed.content import DOUBTED, EARLIER, OPENED, SUITES_OF_KEYS
 from lanline.client.chat.sealed.opening import PastGroupWords, PlainWords
 from lanline.client.chat.sealed.seals import DeviceKeys
@@ -28,8 +30,6 @@ from lanline.model.accounts import AccountId
 from lanline.model.alarms import AlarmKind
 from lanline.model.content import Text
 from lanline.model.logs import LogId
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GetBoxes, ReadPastKeys

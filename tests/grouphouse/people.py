@@ -6,13 +6,13 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from lanline.chain.reasons import Reason
+from lanline.chain.rooms import Room, replay
+from lanline.chain.rules import follow
+from lanline.chain.state import Chain
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of
 from lanline.crypto.groups.keys import SealingKey, SigningKey, hash_of_key
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rooms import Room, replay
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import DeviceKind, Inviters, Joins, Role, RoomSuite
 from lanline.wire.sealing.said import EpochBody, LinkedBack, SignedEpoch

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from lanline.chain import branches
+from lanline.chain.reasons import Reason
+from lanline.chain.state import Chain
 from lanline.client.chat import lost
 from lanline.client.chat.bringing import Bringing
 from lanline.client.chat.comparison import Rehashing
@@ -25,9 +28,6 @@ from lanline.client.sealing.offering import Offering
 from lanline.core import gathering
 from lanline.model.alarms import Alarm, AlarmKind
 from lanline.model.content import Topic
-from lanline.proto.chain import branches
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
 from lanline.wire.chat.offers import LostWords
 from sim.lies.world import ROOMS, World
 from sim.run import run_lies_seed

@@ -9,6 +9,10 @@ from __future__ import annotations
 import hashlib
 from typing import ClassVar, NamedTuple
 
+from lanline.chain.epochs import Epoch, Recipient, RecipientKind, is_fresh, judge_epoch, scope_named
+from lanline.chain.offers import seed_places
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
 from lanline.core.changes import Appended, BoxesGiven, ChainGrew, Change
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import EPOCH_SUITE, GroupState, Member
@@ -19,10 +23,6 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.groups import FOR_DEVICE, MAX_BOXES_FROM_HELPERS, Box
 from lanline.model.invites import invite_token_hash
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
-from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, is_fresh, judge_epoch, scope_named
-from lanline.proto.chain.offers import seed_places
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
 from lanline.storage.api import Transaction, View
 
 _MAX_BOXES_OF_STRANGER = 4

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
+from lanline.chain.words import author_of_carried, carried_content, judge_epoch_of_carried
 from lanline.core.boxes import member_of
 from lanline.core.changes import Appended, Change
 from lanline.core.commands import Authority, Command, Decision, unknown_conversation
@@ -17,9 +20,6 @@ from lanline.core.history import check_not_gathering
 from lanline.core.keyentries import check_whole
 from lanline.core.rights import Judge, check_quota
 from lanline.model.logs import ENTRY_COST_BYTES, Entry, LogId, NewEntry
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.words import author_of_carried, carried_content, judge_epoch_of_carried
 from lanline.storage.api import Transaction
 
 NEVER_FRESH = -1

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from lanline.chain.state import Chain
 from lanline.clock import Clock
 from lanline.core import signin
 from lanline.core.accounts import Accounts
@@ -40,7 +41,6 @@ from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite, invite_token_hash
 from lanline.model.logs import Appended, Entry, LogId
 from lanline.model.settings import ServerSettings
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Store, Transaction, View
 from lanline.ticket import Steps, Ticket, follow
 

@@ -1,7 +1,7 @@
 """Owns how a server that was put back to an older state gets the chain back: it gathers what members still have.
 
 After a start with another history it takes no entry before ten minutes are over and enough accounts have told their
-heads, or every device of its own chain has. Then it takes the branch that most are on (`proto/chain/branches`); at a
+heads, or every device of its own chain has. Then it takes the branch that most are on (`chain/branches`); at a
 tie its operator takes one. The ten minutes are those of the loop: whatever the wall's clock says, they are as long.
 How one is taken: `takenbranch`.
 
@@ -16,6 +16,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from lanline.chain.branches import cut_at, heads_of, longest_shared
+from lanline.chain.reasons import Reason
+from lanline.chain.state import Chain
 from lanline.clock import Clock
 from lanline.core.changes import ChainGrew, Handlers, ServerWarned
 from lanline.core.groupstate import STUB_SUITE, GroupState, Member
@@ -23,9 +26,6 @@ from lanline.core.history import CHAIN_SETTING, GATHERING
 from lanline.core.offered import OfferedItems
 from lanline.core.takenbranch import Item
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.branches import cut_at, heads_of, longest_shared
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import View
 from lanline.ticket import Ticket
 

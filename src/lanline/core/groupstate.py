@@ -1,6 +1,6 @@
 """Owns what the chain of the group says where the database stands: remembered by its head, or read anew from its log.
 
-The rules are `proto/chain`, which every client runs too. A state never changes, so any thread that asks may keep it;
+The rules are `lanline.chain`, which every client runs too. A state never changes, so any thread that asks may keep it;
 only the one that writes makes the next one out of the newest.
 """
 
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lanline.chain.roomoffers import founding_of, height_of
+from lanline.chain.rooms import Room, catch_up, replay
+from lanline.chain.rules import follow
+from lanline.chain.scopes import Scope, group_scope, pair_scope, room_scope, rsa_pair_scope
+from lanline.chain.state import Chain
 from lanline.errors import StorageDamaged
 from lanline.model.accounts import AccountId
 from lanline.model.groups import ChainHead
 from lanline.model.logs import LogId
 from lanline.model.rooms import Access
-from lanline.proto.chain.roomoffers import founding_of, height_of
-from lanline.proto.chain.rooms import Room, catch_up, replay
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.scopes import Scope, group_scope, pair_scope, room_scope, rsa_pair_scope
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import View
 
 KEY_SUITE, STUB_SUITE, EPOCH_SUITE, SAID_SUITE = "key/1", "stub/1", "epoch/1", "said/1"

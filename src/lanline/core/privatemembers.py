@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lanline.chain.rooms import Room as PrivateRoom
 from lanline.core.changes import Change
 from lanline.core.commands import Authority
 from lanline.core.groupstate import GroupState
@@ -11,7 +12,6 @@ from lanline.core.memberships import put, stepped
 from lanline.model.accounts import AccountId
 from lanline.model.logs import LogId
 from lanline.model.rooms import Access, Membership, Role, Room, Standing
-from lanline.proto.chain.rooms import Room as PrivateRoom
 from lanline.storage.api import Transaction
 
 

@@ -10,6 +10,10 @@ import hashlib
 from collections.abc import Sequence
 from typing import ClassVar
 
+from lanline.chain.roomoffers import founding_of, full_entry_of
+from lanline.chain.rooms import Room as PrivateRoom
+from lanline.chain.rooms import replay
+from lanline.chain.state import Chain
 from lanline.core.changes import Appended, Change, RoomChanged
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, GroupState, room_contents
@@ -20,10 +24,6 @@ from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Room
-from lanline.proto.chain.roomoffers import founding_of, full_entry_of
-from lanline.proto.chain.rooms import Room as PrivateRoom
-from lanline.proto.chain.rooms import replay
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction, View
 
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from grouphouse.people import DeviceKeys, Story
+from lanline.chain.state import Chain
 from lanline.core.gathering import WAIT_S
 from lanline.core.groupstate import Member
 from lanline.core.history import end_history
 from lanline.errors import RequestRefused
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction
 from lanline.wire.sealing.entries import Remove
 from sim.lies import homes

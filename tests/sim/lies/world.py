@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from lanline.chain.branches import parting
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.sealed.content import CARRIED
 from lanline.client.chat.sealed.seals import DeviceKeys
@@ -28,7 +29,6 @@ from lanline.client.view import events
 from lanline.client.view.values import NodeState
 from lanline.core.gathering import WAIT_S
 from lanline.model.content import Text
-from lanline.proto.chain.branches import parting
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessageReceived
 from lanline.wire.sealing.entries import Role

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from grouphouse.people import DeviceKeys, Person, Story, chance, sign_epoch
+from lanline.chain.epochs import Epoch, RecipientKind, account_recipient, is_fresh, judge_epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.rooms import Room, replay
+from lanline.chain.state import Chain
 from lanline.crypto.groups.epochs import commitment_of
-from lanline.proto.chain.epochs import Epoch, RecipientKind, account_recipient, is_fresh, judge_epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rooms import Room, replay
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import Role, RoomRole
 from lanline.wire.sealing.said import EpochBody, decode_epoch

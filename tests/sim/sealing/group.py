@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from grouphouse.people import DeviceKeys, InviteKeys, Person, Story, chance
-from lanline.proto.chain.epochs import Epoch, RecipientKind, account_recipient, group_readers, is_fresh, judge_epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rooms import Room, catch_up, replay
-from lanline.proto.chain.state import NEVER, Chain
+from lanline.chain.epochs import Epoch, RecipientKind, account_recipient, group_readers, is_fresh, judge_epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.rooms import Room, catch_up, replay
+from lanline.chain.state import NEVER, Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import Role
 from sim.sealing.knowledge import Key, Knowledge, key_of

@@ -10,10 +10,10 @@ from unittest import mock
 
 import msgspec
 
+from lanline.chain import rooms, rules
+from lanline.chain.rooms import Room
+from lanline.chain.state import Chain
 from lanline.crypto.groups import keys
-from lanline.proto.chain import rooms, rules
-from lanline.proto.chain.rooms import Room
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 
 verify_once = lru_cache(maxsize=100_000)(keys.verify)

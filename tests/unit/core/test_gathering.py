@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from grouphouse.people import Person, Story, chance, founded
+from lanline.chain.branches import cut_at, ended_only_in, parting
+from lanline.chain.state import Chain
 from lanline.core import gathering
 from lanline.core.changes import ChainGrew, ServerWarned
 from lanline.core.gathering import MAX_COMING, WAIT_S, Gathering
@@ -15,8 +17,6 @@ from lanline.core.history import GATHERING
 from lanline.core.takenbranch import Item
 from lanline.errors import RequestRefused, StorageFull
 from lanline.model.logs import LogId
-from lanline.proto.chain.branches import cut_at, ended_only_in, parting
-from lanline.proto.chain.state import Chain
 from lanline.testing.clock import HandClock
 from lanline.ticket import Ticket
 from lanline.wire.sealing.entries import Role

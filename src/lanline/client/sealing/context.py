@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from lanline.chain.epochs import Recipient, account_recipient
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.own import OwnEntries
@@ -16,7 +17,6 @@ from lanline.client.sealing.tables import GroupTables
 from lanline.clock import Clock
 from lanline.errors import LinkLost, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.ids import Entropy
-from lanline.proto.chain.epochs import Recipient, account_recipient
 from lanline.ticket import Steps, Ticket
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.devices import AddRecovery

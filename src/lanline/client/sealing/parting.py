@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from lanline.chain.branches import Ended, ended_only_in
+from lanline.chain.reasons import Reason
+from lanline.chain.state import Chain
 from lanline.model.names import folded_name
 from lanline.model.text import display_name
-from lanline.proto.chain.branches import Ended, ended_only_in
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
 
 _MAX_NAMED = 8
 _HEAD_CHARS = 8

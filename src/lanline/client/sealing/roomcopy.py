@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from math import inf
 
+from lanline.chain.reasons import Reason
+from lanline.chain.roomoffers import height_of
+from lanline.chain.rooms import Room, catch_up, replay
+from lanline.chain.scopes import Scope, nobodys_scope, room_scope
+from lanline.chain.state import Chain
 from lanline.client.sealing.epochcopy import EpochCopy, Secrets
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.roomoffers import height_of
-from lanline.proto.chain.rooms import Room, catch_up, replay
-from lanline.proto.chain.scopes import Scope, nobodys_scope, room_scope
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing.entries import RoomRole
 
 _ACCEPTED = b"lanline accepted entry 1\0"

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from lanline.chain.reasons import Reason
 from lanline.client.chat.database import Database
 from lanline.client.chat.history import History
 from lanline.client.chat.sealed.content import (
@@ -45,7 +46,6 @@ from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import AsSaid, Body, GroupWords, Lacks, Outcome, Said
 from lanline.client.view.values import Conversation
 from lanline.model.content import Topic
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import RoomRole
 from lanline.wire.sealing.said import SAID_SUITE, SEALED_SUITES, TOPIC_SUITE

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanline.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.chain.rules import check_place, check_signature, read
+from lanline.chain.state import NEVER, Chain
 from lanline.crypto.groups import ids
-from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.proto.chain.rules import check_place, check_signature, read
-from lanline.proto.chain.state import NEVER, Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import RoomRole, RoomSuite
 

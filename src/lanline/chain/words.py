@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lanline.chain.epochs import Epoch, judge_epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
+from lanline.chain.state import NEVER, Chain
 from lanline.crypto.groups.ids import carried_id_of
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.epochs import Epoch, judge_epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.state import NEVER, Chain
 from lanline.wire.sealing.said import CarriedWords, Words, split_said
 from lanline.wire.sealing.strict import encode_strictly
 

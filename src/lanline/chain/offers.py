@@ -8,13 +8,13 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from lanline.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.chain.rules import follow, read
+from lanline.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import epoch_id_of, seed_commitment_of
 from lanline.crypto.groups.keys import is_good_sign_key, verify
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.proto.chain.rules import follow, read
-from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import split_said

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from lanline.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.chain.state import KNOWN_LEVEL, NEVER, Account, Chain, Device, Generation, Invite, Place
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import is_good_sign_key, verify
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Account, Chain, Device, Generation, Invite, Place
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import KEY_SUITE, STUB_SUITE, DeviceKind, Inviters, Joins, Role, SignedEntry
 from lanline.wire.sealing.strict import ZEROS

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
+from lanline.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.chain.rooms import Room, catch_up, replay
+from lanline.chain.rules import follow, read
+from lanline.chain.state import Chain
 from lanline.crypto.groups import ids
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.proto.chain.rooms import Room, catch_up, replay
-from lanline.proto.chain.rules import follow, read
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import STUB_SUITE
 from lanline.wire.sealing.strict import encode_strictly
