@@ -35,7 +35,7 @@ from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GetBoxes, ReadPastKeys
 from lanline.wire.sealing.entries import Role
 from lanline.wire.sealing.said import SAID_SUITE
-from unit.client.chat.test_logs_over_a_restore import back_up, put_back
+from unit.client.chat.restored.test_logs_over_a_restore import back_up, put_back
 from unit.client.chat.village import Crash, Home, Process, Village, messages, say, texts
 
 

@@ -12,12 +12,12 @@ import pytest
 from lanline.chain import branches
 from lanline.chain.reasons import Reason
 from lanline.chain.state import Chain
-from lanline.client.chat import lost
-from lanline.client.chat.bringing import Bringing
-from lanline.client.chat.comparison import Rehashing
+from lanline.client.chat.restored import lost
+from lanline.client.chat.restored.bringing import Bringing
+from lanline.client.chat.restored.carried import CarriedEntries
+from lanline.client.chat.restored.comparison import Rehashing
 from lanline.client.chat.sealed import watch
 from lanline.client.chat.sealed.alarms import alarms_kept_in
-from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.seenlogs import SeenLogs
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing import carrying, epochcopy, words

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from lanline.chain.branches import parting
-from lanline.client.chat.lost import LostEntries
+from lanline.client.chat.restored.lost import LostEntries
 from lanline.client.chat.sealed.content import CARRIED
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore

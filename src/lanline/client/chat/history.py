@@ -16,7 +16,7 @@ from msgspec import structs
 from msgspec.structs import astuple
 
 from lanline.client.chat.database import KEEP_FACT, CrashPoint, Database
-from lanline.client.chat.lost import drop_returned, put_hash, put_sealed, said_by_account, set_aside_others
+from lanline.client.chat.restored.lost import drop_returned, put_hash, put_sealed, said_by_account, set_aside_others
 from lanline.client.chat.sealed.content import DOUBTED
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import ProtocolViolation, RefusalCode

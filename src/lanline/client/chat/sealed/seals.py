@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.restored.carried import CarriedEntries
 from lanline.client.chat.sealed.adopting import adoption_of
-from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.content import SUITES_OF_KEYS, UNOPENED, UNREAD
 from lanline.client.chat.sealed.groupnews import GroupNews
 from lanline.client.chat.sealed.opening import Opening, PastGroupWords, PlainWords, StruckWords

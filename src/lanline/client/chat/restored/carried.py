@@ -1,6 +1,6 @@
 """Owns what is made of words that a restored server had lost, and that somebody has brought: shown once, and marked so.
 
-Not how they are judged: `client/sealing/carrying`. Not how this device brings some itself: `client/chat/bringing`.
+Not how they are judged: `client/sealing/carrying`. Not how this device brings some itself: `bringing`.
 """
 
 from __future__ import annotations
