@@ -12,7 +12,7 @@ from lanline.client.chat.sealed.content import seal
 from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view.values import Message
 from lanline.core.carried import BringWords
-from lanline.core.gathering import WAIT_S
+from lanline.core.chaingathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.core.rights import Judge
 from lanline.crypto.groups.ids import carried_id_of

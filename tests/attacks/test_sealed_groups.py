@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grouphouse.people import Story
 from lanline.chain.state import Chain
-from lanline.client.sealing.member import Standing
+from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.words import Lacks
 from lanline.core.changes import OPERATOR
 from lanline.crypto.groups.ids import KEY_ENTRY
@@ -59,7 +59,7 @@ def test_a_ghost_on_the_server_reads_nothing(town: Town) -> None:
     ana.say("among us")
     town.pass_time(1.0)
     assert ghost.epoch_id is None
-    assert ghost.member.standing is Standing.ASKS
+    assert ghost.member.standing is GroupStanding.ASKS
     assert ghost.words.open(ghost.lobby, ghost.heard()) == [Lacks.KEY]
     assert list(ana.member.changes.requests) == [ghost.account]
 

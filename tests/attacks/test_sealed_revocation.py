@@ -6,7 +6,7 @@ import pytest
 
 from lanline.chain.epochs import Epoch, RecipientKind
 from lanline.chain.reasons import Reason
-from lanline.client.sealing.member import Standing
+from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.words import Body, Lacks
 from lanline.crypto.groups.keys import SealingKey, box_info
@@ -31,7 +31,7 @@ def further(town: Town, old: Device) -> Device:
     assert code is not None
     town.done(old.member.devices.approve(town.done(old.member.devices.find(code)), code))
     town.pass_time(0.3)
-    assert new.member.standing is Standing.MEMBER
+    assert new.member.standing is GroupStanding.MEMBER
     return new
 
 

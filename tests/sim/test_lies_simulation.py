@@ -25,7 +25,7 @@ from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.offering import Offering
-from lanline.core import gathering
+from lanline.core import chaingathering as gathering
 from lanline.model.alarms import Alarm, AlarmKind
 from lanline.model.content import Topic
 from lanline.wire.chat.offers import LostWords
@@ -210,7 +210,7 @@ def test_entries_that_are_signed_by_a_wrong_clock_are_noticed(monkeypatch: pytes
 
 
 def test_a_server_that_does_not_wait_for_the_others_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering.Gathering, "_has_heard_all", True)
+    monkeypatch.setattr(gathering.ChainGathering, "_has_heard_all", True)
     monkeypatch.setattr(branches, "MIN_TOLD", 1)
     expect_noticed("what one has forged was taken", lies=True)
 

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from lanline.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.chain.rooms import Room
+from lanline.chain.rooms import ChainRoom
 from lanline.chain.rules import check_signature, read
 from lanline.chain.state import NEVER, Chain, Invite
 from lanline.crypto.groups import ids
@@ -92,7 +92,7 @@ def _invites_to_seal_to(chain: Chain, now_ms: int) -> list[tuple[bytes, Invite]]
     return open_now[:MAX_INVITES_SEALED_TO]
 
 
-def room_readers(chain: Chain, room: Room) -> list[Recipient]:
+def room_readers(chain: Chain, room: ChainRoom) -> list[Recipient]:
     return _recipients(chain, room.members, room.suite)
 
 

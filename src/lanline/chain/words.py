@@ -48,7 +48,7 @@ def judge_epoch_of_carried(chain: Chain, scope: Scope, statement: bytes) -> Epoc
     return judge_epoch(chain, scope.id, scope.reads_at, (), statement)
 
 
-class Sealed(NamedTuple):
+class UnopenedWords(NamedTuple):
     """What shows of words that nobody has opened."""
 
     account_id: bytes
@@ -56,7 +56,7 @@ class Sealed(NamedTuple):
     carried_id: bytes
 
 
-def author_of_carried(chain: Chain, scope: Scope, entry_id: bytes, said: bytes) -> Sealed | Reason:
+def author_of_carried(chain: Chain, scope: Scope, entry_id: bytes, said: bytes) -> UnopenedWords | Reason:
     """They are taken of who is there now: of others nobody could tell from when they are."""
     try:
         header, _ = split_said(said)
@@ -67,7 +67,7 @@ def author_of_carried(chain: Chain, scope: Scope, entry_id: bytes, said: bytes) 
         return Reason.DEVICE
     if not scope.reads_at(device.account, chain.height):
         return Reason.RIGHTS
-    return Sealed(device.account, header.epoch_id, carried_id_of(device.account, entry_id, said))
+    return UnopenedWords(device.account, header.epoch_id, carried_id_of(device.account, entry_id, said))
 
 
 def carried_content(entry_id: bytes, said: bytes, statement: bytes) -> bytes:

@@ -36,7 +36,7 @@ _NAME_TAKEN = "who brings it has said something else under the id that it would 
 _NO_EPOCH = "the key under which it was sealed is lost"
 
 
-class Lost(NamedTuple):
+class LostByServer(NamedTuple):
     entry_id: bytes
     said: bytes
     statement: bytes
@@ -51,7 +51,7 @@ class BringWords(Command[tuple[str, ...]], frozen=True):
     """Why each is not taken; empty: it stands."""
 
     log: LogId
-    words: tuple[Lost, ...]
+    words: tuple[LostByServer, ...]
 
     fills_disk: ClassVar[bool] = True
 
@@ -76,7 +76,7 @@ class BringWords(Command[tuple[str, ...]], frozen=True):
         return refusals, self._append(transaction, by, scope, taken) if taken else ()
 
     def _judged(
-        self, transaction: Transaction, by: Authority, state: GroupState, scope: Scope, lost: Lost
+        self, transaction: Transaction, by: Authority, state: GroupState, scope: Scope, lost: LostByServer
     ) -> str | _Taken:
         """Why not, empty where it stands; or what is to be appended."""
         sealed = author_of_carried(state.chain, scope, lost.entry_id, lost.said)

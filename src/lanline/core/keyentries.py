@@ -13,7 +13,7 @@ import msgspec
 
 from lanline.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request, keys_of_request
 from lanline.chain.reasons import Reason
-from lanline.chain.rooms import Room as PrivateRoom
+from lanline.chain.rooms import ChainRoom
 from lanline.chain.state import Chain
 from lanline.core import accounts
 from lanline.core.changes import Appended, ChainGrew, Change, RequestLeft
@@ -169,7 +169,7 @@ def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyP
     return KeyPlace(log, at.sequence, offer.chain.height), offer, changes
 
 
-def check_whole(room: PrivateRoom) -> None:
+def check_whole(room: ChainRoom) -> None:
     """Raises RequestRefused where a restored server waits for entries of it."""
     if room.lacking:
         text = "The server has lost who is in this room, and waits for somebody of it. It goes on by itself."

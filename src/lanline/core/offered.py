@@ -1,6 +1,6 @@
 """Owns the items of the chain that members offer to a restored server: each once, and only such as hold.
 
-Not who has told what, and which branch is taken: `gathering`.
+Not who has told what, and which branch is taken: `chaingathering`.
 """
 
 from __future__ import annotations

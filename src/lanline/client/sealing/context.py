@@ -35,7 +35,7 @@ class Line(Protocol):
     def send(self, message: ClientMessage) -> None: ...
 
 
-class Asking:
+class ServerSteps:
     """`answer = yield from asking.ask(AskGroup(0), GroupIs)`, in steps that `ticket.follow` drives."""
 
     def __init__(self, line: Line, clock: Clock, entropy: Entropy) -> None:
@@ -124,7 +124,7 @@ class GroupContext:
         self.tables = tables
         self.clock = clock
         self.entropy = entropy
-        self.server = Asking(line, clock, entropy)
+        self.server = ServerSteps(line, clock, entropy)
         self.copy = GroupCopy(keys, tables, clock.now_ms)
         self.link_fingerprint = link_fingerprint
         self.scopes = Scopes(self.copy, tables)

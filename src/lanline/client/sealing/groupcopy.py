@@ -21,7 +21,15 @@ from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.owncoming import COMES_ANEW, OwnComing
-from lanline.client.sealing.parting import AWAITED, Offer, broken_text, come_back, come_back_text, fork_text, offer_in
+from lanline.client.sealing.parting import (
+    AWAITED,
+    OtherGroup,
+    broken_text,
+    come_back,
+    come_back_text,
+    fork_text,
+    offer_in,
+)
 from lanline.client.sealing.pasttables import past_devices
 from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables
@@ -230,7 +238,7 @@ class GroupCopy(EpochCopy):
             self.people.accept(_mark(head))
 
     @property
-    def offer(self) -> Offer | None:
+    def offer(self) -> OtherGroup | None:
         """The server has another group in the place of this one."""
         group_id = self._keys.group_id
         if group_id is None:
