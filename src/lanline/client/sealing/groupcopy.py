@@ -20,8 +20,7 @@ from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.owncoming import COMES_ANEW, OwnComing
-from lanline.client.sealing.parting import (
+from lanline.client.sealing.otherpast import (
     AWAITED,
     OtherGroup,
     broken_text,
@@ -30,6 +29,7 @@ from lanline.client.sealing.parting import (
     fork_text,
     offer_in,
 )
+from lanline.client.sealing.owncoming import COMES_ANEW, OwnComing
 from lanline.client.sealing.pasttables import past_devices
 from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables

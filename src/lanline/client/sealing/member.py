@@ -1,7 +1,7 @@
 """Owns what this device does next to be in the group and to read it. It does one thing at a time, the most urgent.
 
 Without I/O: what comes is handed in, what is asked goes over the line. How each thing is done stands in `entering`,
-`secrets` and `changes`. It is longer than other files: what is the most urgent can be read in one place only.
+`secrets` and `groupchanges`. It is longer than other files: what is the most urgent can be read in one place only.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from enum import Enum
 
 from lanline.chain.epochs import RecipientKind
 from lanline.client.sealing.caches import KeyCaches
-from lanline.client.sealing.changes import Departed, GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.decisions import Decisions, GoingOver
 from lanline.client.sealing.devices import Answer, Approval, Devices, waiting_text
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
+from lanline.client.sealing.groupchanges import Departed, GroupChanges
 from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
 from lanline.client.sealing.offering import Offering
+from lanline.client.sealing.otherpast import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.owncoming import COMES_ANEW
-from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.rsakeys import RsaKeys

@@ -9,7 +9,7 @@ from lanline.chain.epochs import Epoch, Recipient, RecipientKind
 from lanline.chain.state import NEVER, Generation
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.epochcopy import EpochCopy
-from lanline.client.sealing.own import seed_box_place
+from lanline.client.sealing.ownentries import seed_box_place
 from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.crypto.groups.epochs import epoch_id_of, open_prior, seed_commitment_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box

@@ -7,7 +7,7 @@ from __future__ import annotations
 import msgspec
 
 from lanline import __version__
-from lanline.core import given, journal
+from lanline.core import givenrights, journal
 from lanline.core.core import Core
 from lanline.core.films import Films
 from lanline.core.newgroup import BeginNewGroup
@@ -44,15 +44,15 @@ class AdminRequests:
         )
 
     def _list_given(self, session: Session, message: admin.ListGiven) -> None:
-        def answer(found: list[given.GivenRight]) -> None:
+        def answer(found: list[givenrights.GivenRight]) -> None:
             rights = tuple(admin.GivenRight(each.account, each.right.value, each.room) for each in found)
             session.send_listing(admin.Given(message.request, rights))
 
-        look = given.ListGiven(AccountId(message.account), _device(message.device)).look
+        look = givenrights.ListGiven(AccountId(message.account), _device(message.device)).look
         session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
 
     def _take_back(self, session: Session, message: admin.TakeBack) -> None:
-        command = given.TakeBack(AccountId(message.account), _device(message.device))
+        command = givenrights.TakeBack(AccountId(message.account), _device(message.device))
         session.command(
             message.request,
             lambda: self._core.do(session.actor, command),

@@ -21,7 +21,7 @@ from lanline.core.refusals import slow_down, somebody_begins
 from lanline.crypto.groups.keys import box_info, seal_box
 from lanline.crypto.groups.rsa import check_rsa_public
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
-from lanline.gateways.lanline.beginners import Beginners
+from lanline.gateways.lanline.epochbeginners import Beginners
 from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId

@@ -20,7 +20,7 @@ from lanline.client.chat.sealed.groupnews import GroupNews
 from lanline.client.chat.sealed.hindrances import Hindrance, Hindrances
 from lanline.client.chat.sealed.opening import Opening, PastGroupWords, PlainWords, StruckWords
 from lanline.client.chat.sealed.unread import Unread
-from lanline.client.chat.sealed.watch import Watch
+from lanline.client.chat.sealed.watch import ServerWatch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.asking import Asked
@@ -60,7 +60,7 @@ class Seals:
         self._keys = keys
         self._clock = clock = node.clock
         self._line = line = node.line
-        self.watch: Watch | None = None
+        self.watch: ServerWatch | None = None
         self._opener = node.opener
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
@@ -92,7 +92,7 @@ class Seals:
             self.struck = StruckWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self.context = context
-            self.watch = Watch(context, self._words, node)
+            self.watch = ServerWatch(context, self._words, node)
             context.scopes.tell_rsa = self.watch.tell_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.struck, self.watch, self._name_of)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from lanline.chain.epochs import Recipient, RecipientKind, account_recipient
 from lanline.client.sealing.context import GroupContext
-from lanline.client.sealing.own import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.ownentries import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import hash_of_key
