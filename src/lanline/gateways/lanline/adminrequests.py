@@ -16,7 +16,7 @@ from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.films import Library
 from lanline.model.journal import JournalEntry
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, in_steps
 from lanline.wire.chat import admin, answers, groups
 
 _MOST_LISTED = 1000
@@ -88,12 +88,10 @@ class AdminRequests:
 
         session.ask(message.request, lambda: self._usage(session), answer)
 
-    def _usage(self, session: Session) -> Ticket[tuple[Usage, Library]]:
-        def steps() -> Steps[tuple[Usage, Library]]:
-            usage = yield from self._core.ask(session.actor, read_usage).wait()
-            return usage, (yield from self._films.library().wait())
-
-        return follow(steps())
+    @in_steps
+    def _usage(self, session: Session) -> Steps[tuple[Usage, Library]]:
+        usage = yield from self._core.ask(session.actor, read_usage).wait()
+        return usage, (yield from self._films.library().wait())
 
 
 def _device(number: int | None) -> DeviceId | None:
