@@ -180,17 +180,14 @@ class Core:
         else:
             yield from self.sign_in.set_password(actor, asked)
 
+    @in_steps
     def make_invite(
         self, actor: Actor, uses: int = 1, expires_in_s: float | None = None, *, grants_admin: bool = False
-    ) -> Ticket[bytes]:
+    ) -> Steps[bytes]:
         """The token, which nothing keeps."""
         token = new_token(self.entropy)
-
-        def steps() -> Steps[bytes]:
-            yield from self.do(actor, MakeInvite(invite_token_hash(token), uses, expires_in_s, grants_admin)).wait()
-            return token
-
-        return follow(steps())
+        yield from self.do(actor, MakeInvite(invite_token_hash(token), uses, expires_in_s, grants_admin)).wait()
+        return token
 
     def make_first_invite(self, expires_in_s: float) -> Ticket[bytes]:
         """The token, for whoever sets the server up, and is its first admin. There is never more than one."""
@@ -273,12 +270,10 @@ class Core:
 
     # The end.
 
-    def close(self) -> Ticket[None]:
+    @in_steps
+    def close(self) -> Steps[None]:
         """Takes no more; settled when all that was taken is on the disk. The store stays open."""
         self.is_closing = True
-        return follow(self._close())
-
-    def _close(self) -> Steps[None]:
         self.housekeeping.close()
         self.gathering.close()
         self.presence.close()

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from lanline.clock import Clock
-from lanline.core.changes import Actor
-from lanline.core.commands import not_an_admin
+from lanline.core.changes import Actor, FilmSpaceLimited, Handlers
+from lanline.core.commands import Authority, Command, Decision, not_an_admin
 from lanline.core.journal import note_by
 from lanline.core.limits import Buckets
 from lanline.core.refusals import slow_down
@@ -17,8 +17,8 @@ from lanline.model.accounts import AccountId
 from lanline.model.films import FilmPlan, Library, checked_film_name, checked_lines, size_text
 from lanline.model.journal import Deed
 from lanline.model.settings import ServerSettings
-from lanline.storage.api import Store, View
-from lanline.ticket import Steps, Ticket, follow, in_steps
+from lanline.storage.api import Store, Transaction, View
+from lanline.ticket import Steps, Ticket, in_steps
 
 _SPACE_SETTING = "film space"
 _IDLE_S = 30.0
@@ -79,6 +79,17 @@ class _Upload:
         self.asked_at = now
 
 
+class LimitFilms(Command[None], frozen=True):
+    most_bytes: int
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        by.check_admin()
+        transaction.settings.put(_SPACE_SETTING, str(self.most_bytes).encode())
+        detail = f"all may take {self.most_bytes} bytes"
+        note_by(transaction, by.context.now_ms, by.actor, Deed.FILM_CHANGED, detail=detail)
+        return None, (FilmSpaceLimited(self.most_bytes),)
+
+
 class Films:
     """`shelf` is None on a server that keeps none, which has then no films at all."""
 
@@ -107,6 +118,12 @@ class Films:
 
     def load(self, view: View) -> None:
         self.most_bytes = int(view.settings.get(_SPACE_SETTING) or b"0")
+
+    def handlers(self) -> Handlers:
+        return {FilmSpaceLimited: self._note_limited}
+
+    def _note_limited(self, change: FilmSpaceLimited) -> None:
+        self.most_bytes = change.most_bytes
 
     @property
     def playing(self) -> int:
@@ -230,17 +247,6 @@ class Films:
         self._check_admin(actor)
         what = name if lines is None else f"{name}, {lines} lines"
         return self._noted(actor, self._needed().remove(name, lines), f"{what}, removed")
-
-    def limit(self, actor: Actor, most_bytes: int) -> Ticket[None]:
-        self._check_admin(actor)
-
-        def steps() -> Steps[None]:
-            value = str(most_bytes).encode()
-            yield from self._store.write(lambda transaction: transaction.settings.put(_SPACE_SETTING, value)).wait()
-            self.most_bytes = most_bytes
-            yield from self._note(actor, f"all may take {most_bytes} bytes")
-
-        return follow(steps())
 
     # The journal, of what is a file and in no transaction.
 

@@ -42,6 +42,7 @@ class ChatServer:
         self.films = Films(
             shelf, store, clock, settings, is_admin, lambda account: self.core.check_disk(is_admin=is_admin(account))
         )
+        self.core.stream.add_part(self.films.handlers())
         self.gateway = LanlineGateway(self.core, clock, self.films)
         self.on_accept = self.gateway.on_accept
         self.figures = self.gateway.all_figures

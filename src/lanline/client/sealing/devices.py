@@ -22,7 +22,7 @@ from lanline.crypto.groups.labels import NONCE_BYTES, open_label, seal_label
 from lanline.errors import MalformedPacket, RecordMissing, RefusalCode, RequestRefused
 from lanline.model.devices import DEVICE_WAITS_MS, NAMELESS, checked_label, shown_hash_of
 from lanline.model.invites import DEVICE_TOKEN_BYTES
-from lanline.ticket import Steps, Ticket, follow, in_steps
+from lanline.ticket import Steps, in_steps
 from lanline.wire.chat import devices as wire
 from lanline.wire.chat import groups
 from lanline.wire.chat.answers import Done
@@ -288,11 +288,10 @@ class Devices:
 
     # Taking some out.
 
-    def revoke(self, device_ids: Iterable[bytes]) -> Ticket[None]:
+    @in_steps
+    def revoke(self, device_ids: Iterable[bytes]) -> Steps[None]:
         """For good, and with a new key for the account: nothing that is said from then on is sealed to them."""
-        return follow(self._revoke(tuple(device_ids)))
-
-    def _revoke(self, gone: tuple[bytes, ...]) -> Steps[None]:
+        gone = tuple(device_ids)
         yield from self._wait_ready()
         yield from self.take_out(gone, self._context.copy.signer)
         yield from self._wait_epoch()

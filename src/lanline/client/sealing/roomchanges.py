@@ -80,12 +80,10 @@ class RoomChanges:
         if copy.may_begin and ends:
             yield from self._secrets.give(copy, recipients, ends)
 
-    def send_away(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Ticket[None]:
+    @in_steps
+    def send_away(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Steps[None]:
         """Or oneself. The next epoch begins at once."""
-        return follow(self._send_away(copy, tuple(sorted(accounts))))
-
-    def _send_away(self, copy: RoomCopy, accounts: tuple[bytes, ...]) -> Steps[None]:
-        yield from self._change(copy, entries.RemoveFromRoom, accounts)
+        yield from self._change(copy, entries.RemoveFromRoom, tuple(sorted(accounts)))
         if copy.may_begin:
             self._want_epoch(copy)
 

@@ -16,6 +16,7 @@ from lanline.core.changes import (
     CursorMoved,
     DeviceChanged,
     DirectOpened,
+    FilmSpaceLimited,
     Handlers,
     MemberStepped,
     PasswordChanged,
@@ -98,6 +99,7 @@ class LanlineGateway:
             BoxesGiven: self._groups.note_given,
             RequestLeft: self._groups.note_request,
             **devices.tellers(),
+            FilmSpaceLimited: lambda _: None,  # whoever asks for films is told
             ServerWarned: self._warn,
         }
         core.stream.subscribe(self._on_changes)
