@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lanline.client.chat.catchup.storing import StoringInThread
 from lanline.client.chat.history import History
-from lanline.client.chat.storing import StoringInThread
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.asking import Asked
 from lanline.client.view import events
