@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from lanline.client.chat import lost
-from lanline.client.chat.bringing import Bringing
-from lanline.client.chat.comparison import Rehashing
+from lanline.chain import branches
+from lanline.chain.reasons import Reason
+from lanline.chain.state import Chain
+from lanline.client.chat.restored import lost
+from lanline.client.chat.restored.bringing import Bringing
+from lanline.client.chat.restored.carried import CarriedEntries
+from lanline.client.chat.restored.comparison import Rehashing
 from lanline.client.chat.sealed import watch
 from lanline.client.chat.sealed.alarms import alarms_kept_in
-from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.seenlogs import SeenLogs
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing import carrying, epochcopy, words
@@ -22,12 +25,9 @@ from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.offering import Offering
-from lanline.core import gathering
+from lanline.core import chaingathering as gathering
 from lanline.model.alarms import Alarm, AlarmKind
 from lanline.model.content import Topic
-from lanline.proto.chain import branches
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
 from lanline.wire.chat.offers import LostWords
 from sim.lies.world import ROOMS, World
 from sim.run import run_lies_seed
@@ -210,7 +210,7 @@ def test_entries_that_are_signed_by_a_wrong_clock_are_noticed(monkeypatch: pytes
 
 
 def test_a_server_that_does_not_wait_for_the_others_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering.Gathering, "_has_heard_all", True)
+    monkeypatch.setattr(gathering.ChainGathering, "_has_heard_all", True)
     monkeypatch.setattr(branches, "MIN_TOLD", 1)
     expect_noticed("what one has forged was taken", lies=True)
 

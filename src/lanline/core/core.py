@@ -12,16 +12,17 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from lanline.chain.state import Chain
 from lanline.clock import Clock
 from lanline.core import signin
 from lanline.core.accounts import Accounts
 from lanline.core.appends import Appends, Author
+from lanline.core.chaingathering import ChainGathering
 from lanline.core.changes import OPERATOR, Actor, ChangeStream
 from lanline.core.commands import Authority, Command, Context, Decision, authority_of
 from lanline.core.conversations import Conversations
 from lanline.core.cursors import Cursors
 from lanline.core.endings import DeleteSilent
-from lanline.core.gathering import Gathering
 from lanline.core.groupstate import GroupState, GroupStates
 from lanline.core.history import History
 from lanline.core.housekeeping import Housekeeping
@@ -40,7 +41,6 @@ from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite, invite_token_hash
 from lanline.model.logs import Appended, Entry, LogId
 from lanline.model.settings import ServerSettings
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Store, Transaction, View
 from lanline.ticket import Steps, Ticket, follow
 
@@ -71,7 +71,7 @@ class Core:
         """As it was when the core was opened."""
         self.clock = clock
         self.stream = ChangeStream()
-        self.gathering = Gathering(clock, self._take_branch, self.stream.emit)
+        self.gathering = ChainGathering(clock, self._take_branch, self.stream.emit)
         self.history = History(store, clock, entropy)
         self.accounts = Accounts()
         self.conversations = Conversations()

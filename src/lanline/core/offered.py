@@ -1,6 +1,6 @@
 """Owns the items of the chain that members offer to a restored server: each once, and only such as hold.
 
-Not who has told what, and which branch is taken: `gathering`.
+Not who has told what, and which branch is taken: `chaingathering`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
+from lanline.chain.reasons import Reason
+from lanline.chain.rules import follow
+from lanline.chain.state import Chain
 from lanline.core.takenbranch import Item
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import Chain
 
 _MAX_CHAINS = 64
 """Kept, so that who goes on needs no way back to the server's head."""

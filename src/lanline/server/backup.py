@@ -29,7 +29,7 @@ MANIFEST = "manifest.json"
 SMALL_FILES = (IDENTITY_FILE, OPERATOR_FILE, CONFIG_FILE)
 
 
-class Member(msgspec.Struct, frozen=True):
+class BackupFile(msgspec.Struct, frozen=True):
     size_bytes: int
     sha256: str
 
@@ -38,7 +38,7 @@ class Manifest(msgspec.Struct, frozen=True):
     lanline_backup: int
     """The format: another number is another format."""
     made_ms: int
-    members: dict[str, Member]
+    members: dict[str, BackupFile]
 
 
 def make_backup(database: Database, target: Path) -> Manifest:
@@ -99,9 +99,9 @@ def _small_files(folder: Path, workshop: Path) -> dict[str, Path]:
     return found
 
 
-def _member(path: Path) -> Member:
+def _member(path: Path) -> BackupFile:
     with path.open("rb") as stream:
-        return Member(path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
+        return BackupFile(path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def _write_archive(archive: Path, manifest: Manifest, sources: dict[str, Path]) -> None:

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from lanline.chain.epochs import Recipient, RecipientKind, account_recipient
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.own import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.secrets import Secrets
@@ -19,7 +20,6 @@ from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import hash_of_key
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.model.invites import invite_token_hash
-from lanline.proto.chain.epochs import Recipient, RecipientKind, account_recipient
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.admin import DeleteAccount

@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from lanline.chain.state import NEVER
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.devicelabels import FIRST_MS, KnownLabels
 from lanline.client.sealing.secrets import Secrets
@@ -21,7 +22,6 @@ from lanline.crypto.groups.labels import NONCE_BYTES, open_label, seal_label
 from lanline.errors import MalformedPacket, RecordMissing, RefusalCode, RequestRefused
 from lanline.model.devices import DEVICE_WAITS_MS, NAMELESS, checked_label, shown_hash_of
 from lanline.model.invites import DEVICE_TOKEN_BYTES
-from lanline.proto.chain.state import NEVER
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import devices as wire
 from lanline.wire.chat import groups

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.state import Chain
+from lanline.chain.scopes import Scope
+from lanline.chain.state import Chain
 
 _MAX_KEPT = 10_000
 

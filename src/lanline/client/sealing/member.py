@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from lanline.chain.epochs import RecipientKind
 from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import Departed, GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
@@ -27,7 +28,6 @@ from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.model.devices import DEVICE_WAITS_MS
-from lanline.proto.chain.epochs import RecipientKind
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import devices
 from lanline.wire.chat import groups as wire
@@ -38,7 +38,7 @@ _EPOCHS_AT_ONCE = 20
 _AGAIN_S = 5.0
 
 
-class Standing(Enum):
+class GroupStanding(Enum):
     UNKNOWN = "not known yet"
     NO_GROUP = "nobody has founded a group"
     OUTSIDE = "not in the group"
@@ -117,16 +117,16 @@ class GroupMember:
         self._context.server.end()
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> GroupStanding:
         if self.copy.is_member:
-            return Standing.MEMBER
+            return GroupStanding.MEMBER
         if self._is_groupless:
-            return Standing.NO_GROUP
+            return GroupStanding.NO_GROUP
         if not self._context.log:
-            return Standing.UNKNOWN
+            return GroupStanding.UNKNOWN
         if self._context.keys.code is not None and not self.copy.has_ended:
-            return Standing.WAITS
-        return Standing.ASKS if self._has_asked else Standing.OUTSIDE
+            return GroupStanding.WAITS
+        return GroupStanding.ASKS if self._has_asked else GroupStanding.OUTSIDE
 
     @property
     def problem(self) -> str:
@@ -183,7 +183,7 @@ class GroupMember:
     @property
     def code(self) -> str | None:
         """What another device of the account is to be told, while this one waits for it."""
-        return self._context.keys.code if self.standing is Standing.WAITS else None
+        return self._context.keys.code if self.standing is GroupStanding.WAITS else None
 
     @property
     def lacks_recovery(self) -> bool:

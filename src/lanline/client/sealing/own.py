@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lanline.chain.state import Chain
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.crypto.groups import ids
@@ -11,7 +12,6 @@ from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, seal_back, 
 from lanline.crypto.groups.keys import SealingKey, SigningKey, hash_of_key
 from lanline.ids import Entropy
 from lanline.model.invites import MEMBERS_TOKEN_BYTES
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.said import MAX_LINKED_BACK, EpochBody, LinkedBack, SignedEpoch
 from lanline.wire.sealing.strict import ZEROS, encode_strictly

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from lanline.chain.branches import Ended, ended_only_in
+from lanline.chain.reasons import Reason
+from lanline.chain.state import Chain
 from lanline.model.names import folded_name
 from lanline.model.text import display_name
-from lanline.proto.chain.branches import Ended, ended_only_in
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
 
 _MAX_NAMED = 8
 _HEAD_CHARS = 8
@@ -92,7 +92,7 @@ YOURS_TO_FOUND = (
 )
 
 
-class Offer(NamedTuple):
+class OtherGroup(NamedTuple):
     """A group in the place of the own one."""
 
     group_id: bytes
@@ -111,7 +111,7 @@ class Offer(NamedTuple):
         )
 
 
-def offer_in(own: Chain, shown: Chain, group_id: bytes, past: Mapping[str, set[bytes]]) -> Offer | None:
+def offer_in(own: Chain, shown: Chain, group_id: bytes, past: Mapping[str, set[bytes]]) -> OtherGroup | None:
     """`group_id`: of the group that this device is in. `past`: devices of groups before, by names."""
     if not shown.height or shown.group_id == group_id:
         return None
@@ -125,4 +125,6 @@ def offer_in(own: Chain, shown: Chain, group_id: bytes, past: Mapping[str, set[b
         in_own = own.names.get(name)
         known = set() if in_own is None else set(own.live_devices(in_own))
     first = {each for each, device in shown.devices.items() if (device.account, device.since) == (founder, 1)}
-    return Offer(shown.group_id, name_in(shown, founder), bool(first) and first <= known if is_here or past else None)
+    return OtherGroup(
+        shown.group_id, name_in(shown, founder), bool(first) and first <= known if is_here or past else None
+    )

@@ -14,6 +14,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanline.chain.epochs import Epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
+from lanline.chain.state import NEVER, Chain
+from lanline.chain.words import judge_words
 from lanline.client.sealing.ahead import Ahead, RunWords, Stretch
 from lanline.client.sealing.asking import Ask, Asked, Asking
 from lanline.client.sealing.context import GroupContext
@@ -23,11 +28,6 @@ from lanline.client.sealing.seenplaces import RunPlaces, SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, Run, RunKeys, Where, seal_words, vouched
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.epochs import Epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.state import NEVER, Chain
-from lanline.proto.chain.words import judge_words
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import (
     COMMON_BYTES,

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lanline.chain.reasons import Reason
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.opener import open_all
 from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Outcome, Said
@@ -18,7 +19,6 @@ from lanline.crypto.groups import said as said_module
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.keys import SigningKey
 from lanline.crypto.groups.said import Run, RunKeys, Where, seal_words
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import SAID_SUITE, Header, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly

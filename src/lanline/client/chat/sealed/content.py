@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from lanline.chain.reasons import Reason
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
 from lanline.model.content import Content, KnownDevices, KnownPerson, Note, Report, Text, Topic, check_content
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import CARRIED_SUITE, EPOCH_SUITE, SEALED_SUITES

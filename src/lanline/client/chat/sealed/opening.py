@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from lanline.chain.reasons import Reason
 from lanline.client.chat.database import Database
 from lanline.client.chat.history import History
 from lanline.client.chat.sealed.content import (
@@ -45,7 +46,6 @@ from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import AsSaid, Body, GroupWords, Lacks, Outcome, Said
 from lanline.client.view.values import Conversation
 from lanline.model.content import Topic
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import RoomRole
 from lanline.wire.sealing.said import SAID_SUITE, SEALED_SUITES, TOPIC_SUITE
@@ -189,14 +189,12 @@ class StruckWords:
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
         self._recent.pop(log, None)
-        with self._database.write() as writer:
-            writer.execute("DELETE FROM words_of_ended WHERE log = ?", (log,))
+        self._database.run("DELETE FROM words_of_ended WHERE log = ?", (log,))
 
     def _forget(self, log: int, places: dict[int, Reason]) -> None:
-        with self._database.write() as writer:
-            writer.executemany(
-                "DELETE FROM words_of_ended WHERE log = ? AND place = ?", [(log, place) for place in places]
-            )
+        self._database.run_many(
+            "DELETE FROM words_of_ended WHERE log = ? AND place = ?", [(log, place) for place in places]
+        )
 
 
 class PastGroupWords:

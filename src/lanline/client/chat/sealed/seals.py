@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.restored.carried import CarriedEntries
 from lanline.client.chat.sealed.adopting import adoption_of
-from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.content import SUITES_OF_KEYS, UNOPENED, UNREAD
 from lanline.client.chat.sealed.groupnews import GroupNews
 from lanline.client.chat.sealed.opening import Opening, PastGroupWords, PlainWords, StruckWords
@@ -26,7 +26,7 @@ from lanline.client.sealing.asking import Asked
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
-from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.member import GroupMember, GroupStanding
 from lanline.client.sealing.reports import proof_of
 from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
@@ -228,7 +228,7 @@ class Seals:
             self.member is None
             or not self.asks
             or self.member.knows_group
-            or self.member.standing is not Standing.UNKNOWN
+            or self.member.standing is not GroupStanding.UNKNOWN
         )
 
     @property
@@ -322,7 +322,7 @@ class Seals:
             return ""
         if member.problem:
             return member.problem
-        if member.standing is Standing.ASKS:
+        if member.standing is GroupStanding.ASKS:
             return "You are not in the group yet: an admin has to let you in. What you say waits until then."
         return member.refusal
 
@@ -508,4 +508,4 @@ class Seals:
 
 _LACKING_TOLD_AFTER_S = 10.0
 _MUCH = 500
-_ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}
+_ON_THE_WAY = {GroupStanding.UNKNOWN, GroupStanding.MEMBER, GroupStanding.OUTSIDE}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from lanline.client.chat.database import Database
-from lanline.client.chat.lost import hash_at_or_below
+from lanline.client.chat.restored.lost import hash_at_or_below
 from lanline.client.sealing.ahead import Stretch
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen

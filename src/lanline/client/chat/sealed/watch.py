@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import lt
 
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.sealed.alarms import Alarms
 from lanline.client.chat.sealed.seenlogs import Named, Naming, SeenLogs
@@ -19,8 +21,6 @@ from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Outcome
 from lanline.client.view.values import Conversation
 from lanline.model.alarms import Alarm, AlarmKind, alarm
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GroupIs
 from lanline.wire.sealing.said import DEVICE_AND_RUN

@@ -9,13 +9,13 @@ from collections.abc import Callable, Container, Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
+from lanline.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.chain.rooms import ChainRoom
+from lanline.chain.rules import check_signature, read
+from lanline.chain.state import NEVER, Chain, Invite
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import epoch_id_of
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.proto.chain.rooms import Room
-from lanline.proto.chain.rules import check_signature, read
-from lanline.proto.chain.state import NEVER, Chain, Invite
 from lanline.wire.sealing.entries import RoomSuite
 from lanline.wire.sealing.said import LinkedBack, decode_epoch
 
@@ -92,7 +92,7 @@ def _invites_to_seal_to(chain: Chain, now_ms: int) -> list[tuple[bytes, Invite]]
     return open_now[:MAX_INVITES_SEALED_TO]
 
 
-def room_readers(chain: Chain, room: Room) -> list[Recipient]:
+def room_readers(chain: Chain, room: ChainRoom) -> list[Recipient]:
     return _recipients(chain, room.members, room.suite)
 
 

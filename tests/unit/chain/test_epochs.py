@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from grouphouse.people import InviteKeys, chance, founded
-from lanline.crypto.groups import ids
-from lanline.crypto.groups.epochs import commitment_of, epoch_id_of
-from lanline.proto.chain.epochs import (
+from lanline.chain.epochs import (
     Epoch,
     RecipientKind,
     group_readers,
@@ -15,7 +13,9 @@ from lanline.proto.chain.epochs import (
     pair_readers,
     room_readers,
 )
-from lanline.proto.chain.reasons import Reason
+from lanline.chain.reasons import Reason
+from lanline.crypto.groups import ids
+from lanline.crypto.groups.epochs import commitment_of, epoch_id_of
 from lanline.wire.sealing.entries import Role
 from lanline.wire.sealing.said import LinkedBack
 

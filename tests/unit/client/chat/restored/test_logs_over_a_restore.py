@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from lanline.client.chat.database import STEPS, Database
-from lanline.client.chat.lost import hash_at_or_below, too_near
+from lanline.client.chat.restored.lost import hash_at_or_below, too_near
 from lanline.client.chat.sealed import watch as watching
 from lanline.client.chat.sealed.content import OPENED
 from lanline.client.chat.sealed.seenlogs import Named, SeenPages

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import pytest
 
 from grouphouse.people import Person, Story, chance, founded
-from lanline.core import gathering
+from lanline.chain.branches import cut_at, ended_only_in, parting
+from lanline.chain.state import Chain
+from lanline.core import chaingathering as gathering
+from lanline.core.chaingathering import MAX_COMING, WAIT_S, ChainGathering
 from lanline.core.changes import ChainGrew, ServerWarned
-from lanline.core.gathering import MAX_COMING, WAIT_S, Gathering
-from lanline.core.groupstate import STUB_SUITE, GroupState, Member
+from lanline.core.groupstate import STUB_SUITE, ChainMember, GroupState
 from lanline.core.history import GATHERING
 from lanline.core.takenbranch import Item
 from lanline.errors import RequestRefused, StorageFull
 from lanline.model.logs import LogId
-from lanline.proto.chain.branches import cut_at, ended_only_in, parting
-from lanline.proto.chain.state import Chain
 from lanline.testing.clock import HandClock
 from lanline.ticket import Ticket
 from lanline.wire.sealing.entries import Role
@@ -42,7 +42,7 @@ class Hall:
         self.clock = HandClock()
         self.taken: list[tuple[Item, ...]] = []
         self.warnings: list[str] = []
-        self.gathering = Gathering(self.clock, self._take, self._warn)
+        self.gathering = ChainGathering(self.clock, self._take, self._warn)
         self.gathering.load(GroupState(LogId(1), self.backup), _Kept(kept))  # type: ignore[arg-type]
         self.own = self.backup
 
@@ -73,7 +73,7 @@ class Hall:
 
     def tell(self, number: int, story: Story | None = None) -> None:
         person = self.people[number]
-        member = Member(person.id, person.device.id)
+        member = ChainMember(person.id, person.device.id)
         chain = self.backup if story is None else story.chain
         after = self.gathering.tell(member, chain.height, chain.head)
         if after is not None:
@@ -226,7 +226,7 @@ def test_of_an_offer_that_is_refused_nothing_stays_but_what_others_have_brought_
     true = hall.removal(0, 4)
     assert true.admit(hall.people[0], Person("fay")) is None
     hall.tell(0, true)
-    offered, member = hall.gathering._offered, Member(hall.people[1].id, hall.people[1].device.id)
+    offered, member = hall.gathering._offered, ChainMember(hall.people[1].id, hall.people[1].device.id)
     size_bytes, height = offered.size_bytes, hall.backup.height
     own = Story(true.chain, list(true.log))
     for number in range(4):
@@ -261,7 +261,7 @@ def test_of_one_member_one_branch_is_kept_however_many_forks_it_offers() -> None
     assert hall.taken == [tuple(true.log)]
 
 
-def offer_in_turns(hall: Hall, members: Sequence[Member], items: Sequence[Item], size: int) -> None:
+def offer_in_turns(hall: Hall, members: Sequence[ChainMember], items: Sequence[Item], size: int) -> None:
     """All at once, each a piece further in its turn."""
     begins = hall.own.height
     for start in range(0, len(items), size):
@@ -275,8 +275,8 @@ def test_any_number_of_devices_offer_in_pieces_at_once() -> None:
     true = Story(hall.backup)
     for number in range(6):
         assert true.admit(hall.people[0], Person(f"new {number}")) is None
-    members = [Member(person.id, bytes([number])) for person in hall.people[:4] for number in range(MAX_COMING)]
-    members += [Member(bytes([number]) * 32, b"1") for number in range(100)]  # as many accounts as there may be
+    members = [ChainMember(person.id, bytes([number])) for person in hall.people[:4] for number in range(MAX_COMING)]
+    members += [ChainMember(bytes([number]) * 32, b"1") for number in range(100)]  # as many accounts as there may be
     offer_in_turns(hall, members, true.log, 2)
     hall.wait()
     assert hall.taken == [tuple(true.log)]
@@ -288,7 +288,7 @@ def test_more_than_ten_thousand_lost_items_come_back() -> None:
     for number in range(10_100):
         stub = encode_strictly([chance(number, "tag")[:16], chance(number, "content")])
         assert true.add(stub, "stub/1") is None
-    offer_in_turns(hall, [Member(person.id, person.device.id) for person in hall.people[:3]], true.log, 100)
+    offer_in_turns(hall, [ChainMember(person.id, person.device.id) for person in hall.people[:3]], true.log, 100)
     hall.wait()
     assert [len(each) for each in hall.taken] == [10_100]
 

@@ -1,7 +1,7 @@
 """Owns how a server that was put back to an older state gets the chain back: it gathers what members still have.
 
 After a start with another history it takes no entry before ten minutes are over and enough accounts have told their
-heads, or every device of its own chain has. Then it takes the branch that most are on (`proto/chain/branches`); at a
+heads, or every device of its own chain has. Then it takes the branch that most are on (`chain/branches`); at a
 tie its operator takes one. The ten minutes are those of the loop: whatever the wall's clock says, they are as long.
 How one is taken: `takenbranch`.
 
@@ -16,16 +16,16 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from lanline.chain.branches import cut_at, heads_of, longest_shared
+from lanline.chain.reasons import Reason
+from lanline.chain.state import Chain
 from lanline.clock import Clock
 from lanline.core.changes import ChainGrew, Handlers, ServerWarned
-from lanline.core.groupstate import STUB_SUITE, GroupState, Member
+from lanline.core.groupstate import STUB_SUITE, ChainMember, GroupState
 from lanline.core.history import CHAIN_SETTING, GATHERING
 from lanline.core.offered import OfferedItems
 from lanline.core.takenbranch import Item
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.branches import cut_at, heads_of, longest_shared
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import View
 from lanline.ticket import Ticket
 
@@ -66,7 +66,7 @@ class Gathered(NamedTuple):
     branches: tuple[Shown, ...]
 
 
-class Gathering:
+class ChainGathering:
     def __init__(
         self,
         clock: Clock,
@@ -133,7 +133,7 @@ class Gathering:
 
     # What members bring.
 
-    def tell(self, member: Member, height: int, head: bytes) -> int | None:
+    def tell(self, member: ChainMember, height: int, head: bytes) -> int | None:
         """From behind which height on items are wanted; None: none are, for they are known or of no use."""
         own = self._own
         if not self.asks:
@@ -148,7 +148,7 @@ class Gathering:
                 return None
         return own.height
 
-    def offer(self, member: Member, after: int, items: Sequence[Item], *, is_last: bool) -> None:
+    def offer(self, member: ChainMember, after: int, items: Sequence[Item], *, is_last: bool) -> None:
         """In pieces; none at all from who has another chain below the server's head. Raises RequestRefused."""
         if not self.asks:
             return
@@ -171,7 +171,7 @@ class Gathering:
             del coming[member.device_id]
             self._count(member, heads_of(self._offered.chain_at(head)))
 
-    def bring(self, member: Member, contents: Iterable[bytes]) -> None:
+    def bring(self, member: ChainMember, contents: Iterable[bytes]) -> None:
         """Entries of private rooms in full, before the stubs that stand for them. What is too much is left out."""
         if not self.asks or (len(self._in_full) >= MAX_FULL and member.account_id not in self._in_full):
             return
@@ -185,7 +185,7 @@ class Gathering:
         others = {head for theirs in self._coming.values() for head in theirs.values()}
         self._offered.drop(brought, others | {chain.head for chain in self._told.values()})
 
-    def _make_room(self, member: Member) -> None:
+    def _make_room(self, member: ChainMember) -> None:
         if self._offered.size_bytes <= MAX_BYTES:
             return
         heads = {each: set(coming.values()) for each, coming in self._coming.items()}
@@ -210,7 +210,7 @@ class Gathering:
                 tips[chain.head] = chain
         return list(tips.values())
 
-    def _count(self, member: Member, chain: Chain) -> None:
+    def _count(self, member: ChainMember, chain: Chain) -> None:
         before = self._told.get(member.account_id)
         if before is None or chain.height > before.height:
             self._told[member.account_id] = chain

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import structs
 
-from lanline.client.chat.database import Database
+from lanline.client.chat.database import KEEP_FACT, KEEP_STATEMENT, Database
 from lanline.client.chat.sealed.content import (
     AGAIN,
     CARRIED,
@@ -209,8 +209,7 @@ class SetAsideWords(NamedTuple):
 class LostEntries:
     def __init__(self, database: Database) -> None:
         self._database = database
-        rows = database.read("SELECT value FROM facts WHERE name = 'epoch'")
-        self.epoch = rows[0][0] if rows else ""
+        self.epoch = database.fact("epoch", "")
         """Of the server, as this home knows it; hexadecimal, empty when it is not known."""
         self.may_have_untold = self.may_bring = True
 
@@ -218,7 +217,7 @@ class LostEntries:
         """Nothing that is kept counts before it is proven."""
         with self._database.write() as writer:
             _doubt_all(writer)
-            writer.execute("INSERT OR REPLACE INTO facts VALUES ('epoch', ?)", (epoch,))
+            writer.execute(KEEP_FACT, ("epoch", epoch))
         self.epoch = epoch
 
     def doubt(self, log: int) -> None:
@@ -269,8 +268,7 @@ class LostEntries:
         )
         if not rows:
             return None
-        with self._database.write() as writer:
-            writer.execute("UPDATE set_aside SET is_told = 1 WHERE NOT is_told")
+        self._database.run("UPDATE set_aside SET is_told = 1 WHERE NOT is_told")
         count = sum(count for _, count in rows)
         return ServerRestored(_sentence(count, [title for title, _ in rows]), count)
 
@@ -322,11 +320,7 @@ def _keep_statements(writer: sqlite3.Connection) -> None:
         found = writer.execute(f"SELECT content FROM {table} WHERE suite = 'epoch/1'").fetchall()  # noqa: S608 -- our own words
         for (content,) in found:
             with contextlib.suppress(MalformedPacket):
-                put_statement(writer, epoch_id_of(decode_epoch(content)[1].commitment), content)
-
-
-def put_statement(writer: sqlite3.Connection, epoch_id: bytes, content: bytes) -> None:
-    writer.execute("INSERT OR IGNORE INTO kept_statements VALUES (?, ?)", (epoch_id, content))
+                writer.execute(KEEP_STATEMENT, (epoch_id_of(decode_epoch(content)[1].commitment), content))
 
 
 def _doubt_all(writer: sqlite3.Connection) -> None:

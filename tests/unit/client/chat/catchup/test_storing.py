@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lanline.client.chat.catchup.storing import StoringInThread
 from lanline.client.chat.history import History
-from lanline.client.chat.storing import StoringInThread
 from lanline.client.view import events
 from lanline.errors import HistoryProblem
 from lanline.model.content import Text

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from grouphouse.people import InviteKeys, Person, Story, chance, founded
+from lanline.chain.epochs import Epoch, Recipient, RecipientKind, group_readers, is_fresh, judge_epoch
+from lanline.chain.scopes import Scope
+from lanline.chain.words import judge_words
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of, open_back, room_key_of, seal_back, seed_commitment_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
 from lanline.crypto.groups.said import RunKeys, Where, seal_words, vouched
-from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, group_readers, is_fresh, judge_epoch
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.words import judge_words
 from lanline.testing.said import open_words
 from lanline.wire.sealing.said import Header, LinkedBack, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly

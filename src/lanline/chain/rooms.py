@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanline.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.chain.rules import check_place, check_signature, read
+from lanline.chain.state import NEVER, Chain
 from lanline.crypto.groups import ids
-from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.proto.chain.rules import check_place, check_signature, read
-from lanline.proto.chain.state import NEVER, Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import RoomRole, RoomSuite
 
@@ -27,7 +27,7 @@ class Stay(NamedTuple):
     until: int = NEVER
 
 
-class Room(msgspec.Struct, frozen=True):
+class ChainRoom(msgspec.Struct, frozen=True):
     room_id: bytes
     name: bytes
     suite: RoomSuite
@@ -45,7 +45,9 @@ class Room(msgspec.Struct, frozen=True):
         return any(stay.since <= height < stay.until for stay in self.stays.get(account_id, ()))
 
 
-def replay(chain: Chain, founding: bytes, contents: Mapping[int, bytes], until: int | None = None) -> Room | Reason:
+def replay(
+    chain: Chain, founding: bytes, contents: Mapping[int, bytes], until: int | None = None
+) -> ChainRoom | Reason:
     """The room at a height, or the head of the chain; `contents`: its entries that are here, by their heights."""
     try:
         room = _found(chain, founding)
@@ -54,14 +56,14 @@ def replay(chain: Chain, founding: bytes, contents: Mapping[int, bytes], until: 
     return catch_up(chain, room, contents, until)
 
 
-def catch_up(chain: Chain, room: Room, contents: Mapping[int, bytes], until: int | None = None) -> Room:
+def catch_up(chain: Chain, room: ChainRoom, contents: Mapping[int, bytes], until: int | None = None) -> ChainRoom:
     """The same as `replay`, where only newer entries came."""
     for height in range(room.height + 1, (chain.height if until is None else until) + 1):
         room = _step(chain, room, height, contents.get(height))
     return room
 
 
-def _found(chain: Chain, content: bytes) -> Room:
+def _found(chain: Chain, content: bytes) -> ChainRoom:
     room_id = ids.private_room_id_of(content)
     height = read(entries.decode_room_body, read(entries.decode_entry, content).body).height
     require(0 < height <= chain.height, Reason.NOT_YET_THERE)
@@ -71,10 +73,10 @@ def _found(chain: Chain, content: bytes) -> Room:
     require(author not in body.accounts, Reason.ALREADY_IN)
     _check_may_come(chain, (author, *body.accounts), body.suite, height)
     members = {author: RoomRole.OWNER} | dict.fromkeys(body.accounts, RoomRole.MEMBER)
-    return Room(room_id, body.name, body.suite, height, members, {each: (Stay(height),) for each in members})
+    return ChainRoom(room_id, body.name, body.suite, height, members, {each: (Stay(height),) for each in members})
 
 
-def _step(chain: Chain, room: Room, height: int, content: bytes | None) -> Room:
+def _step(chain: Chain, room: ChainRoom, height: int, content: bytes | None) -> ChainRoom:
     place = chain.places[height - 1]
     room = msgspec.structs.replace(room, height=height)
     if place.removed:
@@ -108,7 +110,7 @@ def _read_entry(chain: Chain, room_id: bytes, height: int, content: bytes) -> tu
     return device.account, body
 
 
-def _apply(chain: Chain, room: Room, author: bytes, body: entries.RoomBody) -> Room:
+def _apply(chain: Chain, room: ChainRoom, author: bytes, body: entries.RoomBody) -> ChainRoom:
     if isinstance(body, entries.FoundRoom):
         raise DoesNotHoldError(Reason.PLACE)
     require(body.room_id == room.room_id, Reason.SCOPE)
@@ -118,7 +120,7 @@ def _apply(chain: Chain, room: Room, author: bytes, body: entries.RoomBody) -> R
     return _remove(room, author, body) if isinstance(body, entries.RemoveFromRoom) else _set_role(room, author, body)
 
 
-def _let_in(chain: Chain, room: Room, author: bytes, body: entries.LetIn) -> Room:
+def _let_in(chain: Chain, room: ChainRoom, author: bytes, body: entries.LetIn) -> ChainRoom:
     require(room.members[author] >= RoomRole.MODERATOR, Reason.RIGHTS)
     require(not any(each in room.members for each in body.accounts), Reason.ALREADY_IN)
     _check_may_come(chain, body.accounts, room.suite, body.height)
@@ -130,7 +132,7 @@ def _let_in(chain: Chain, room: Room, author: bytes, body: entries.LetIn) -> Roo
     )
 
 
-def _remove(room: Room, author: bytes, body: entries.RemoveFromRoom) -> Room:
+def _remove(room: ChainRoom, author: bytes, body: entries.RemoveFromRoom) -> ChainRoom:
     require(all(each in room.members for each in body.accounts), Reason.NOT_A_MEMBER)
     if body.accounts != (author,):
         rank = room.members[author]
@@ -138,7 +140,7 @@ def _remove(room: Room, author: bytes, body: entries.RemoveFromRoom) -> Room:
     return _without(room, body.accounts, body.height)
 
 
-def _set_role(room: Room, author: bytes, body: entries.SetRoomRole) -> Room:
+def _set_role(room: ChainRoom, author: bytes, body: entries.SetRoomRole) -> ChainRoom:
     require(room.members[author] is RoomRole.OWNER, Reason.RIGHTS)
     require(body.account in room.members, Reason.NOT_A_MEMBER)
     return _with_heir(msgspec.structs.replace(room, members={**room.members, body.account: body.role}))
@@ -150,7 +152,7 @@ def _check_may_come(chain: Chain, accounts: tuple[bytes, ...], suite: RoomSuite,
         require(all(chain.rsa_key_at(each, height - 1) for each in accounts), Reason.NO_RSA_KEY)
 
 
-def _without(room: Room, gone: list[bytes] | tuple[bytes, ...], height: int) -> Room:
+def _without(room: ChainRoom, gone: list[bytes] | tuple[bytes, ...], height: int) -> ChainRoom:
     if not gone:
         return room
     ended = {each: (*room.stays[each][:-1], room.stays[each][-1]._replace(until=height)) for each in gone}
@@ -158,7 +160,7 @@ def _without(room: Room, gone: list[bytes] | tuple[bytes, ...], height: int) -> 
     return _with_heir(msgspec.structs.replace(room, members=members, stays={**room.stays, **ended}, last_loss=height))
 
 
-def _with_heir(room: Room) -> Room:
+def _with_heir(room: ChainRoom) -> ChainRoom:
     """Where nobody is owner: who has the highest role, then who has been in longest, then the lower id."""
     if not room.members or RoomRole.OWNER in room.members.values():
         return room

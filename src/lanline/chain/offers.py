@@ -8,13 +8,13 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from lanline.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.chain.rules import follow, read
+from lanline.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import epoch_id_of, seed_commitment_of
 from lanline.crypto.groups.keys import is_good_sign_key, verify
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.proto.chain.rules import follow, read
-from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import split_said
@@ -136,7 +136,7 @@ _COMING: dict[type, Coming] = {
 }
 
 
-class Asking(NamedTuple):
+class AdmissionRequest(NamedTuple):
     """A request to be let in whose signature fits."""
 
     account_id: bytes
@@ -145,7 +145,7 @@ class Asking(NamedTuple):
     keys: tuple[bytes, ...]
 
 
-def judge_request(chain: Chain, joiner_bytes: bytes, signature: bytes) -> Asking | Reason:
+def judge_request(chain: Chain, joiner_bytes: bytes, signature: bytes) -> AdmissionRequest | Reason:
     """Whether an `admit` of this could hold, now."""
     try:
         joiner = entries.decode_joiner(joiner_bytes)
@@ -160,7 +160,7 @@ def judge_request(chain: Chain, joiner_bytes: bytes, signature: bytes) -> Asking
     if joiner.name in chain.names:
         return Reason.NAME
     keys = (joiner.seal_hash, joiner.generation_hash)
-    return Asking(ids.account_id_of(joiner.sign_key), joiner.name.decode(), joiner.link_fingerprint, keys)
+    return AdmissionRequest(ids.account_id_of(joiner.sign_key), joiner.name.decode(), joiner.link_fingerprint, keys)
 
 
 def keys_of_request(joiner_bytes: bytes) -> tuple[bytes, ...]:

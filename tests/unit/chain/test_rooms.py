@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from grouphouse.people import InviteKeys, Person, founded, stub_of
+from lanline.chain.reasons import Reason
+from lanline.chain.rooms import catch_up, replay
+from lanline.chain.rules import follow
 from lanline.crypto.groups import ids
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rooms import catch_up, replay
-from lanline.proto.chain.rules import follow
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import RoomRole, RoomSuite
 

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from lanline.client.chat import intake
-from lanline.client.chat import openingprogram as module
-from lanline.client.chat.openingprogram import OpeningProgram
+from lanline.client.chat.catchup import intake
+from lanline.client.chat.catchup import openingprogram as module
+from lanline.client.chat.catchup.openingprogram import OpeningProgram
 from lanline.client.chat.sealed import seals
 from lanline.client.sealing.asking import Asked
 from lanline.client.sealing.opener import open_all

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from grouphouse.people import Person, Story, founded
-from lanline.proto.chain.branches import longest_shared
-from lanline.proto.chain.state import Chain
+from lanline.chain.branches import longest_shared
+from lanline.chain.state import Chain
 
 
 def lines() -> tuple[Chain, list[Person], Chain, Chain]:

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from grouphouse.people import chance, founded
-from lanline.proto.chain.epochs import Epoch, judge_epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.words import judge_words
+from lanline.chain.epochs import Epoch, judge_epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
+from lanline.chain.words import judge_words
 from lanline.wire.sealing.said import Words
 from lanline.wire.sealing.strict import ZEROS
 

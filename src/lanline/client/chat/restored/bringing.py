@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
-from lanline.client.chat.lost import SetAsideWords
+from lanline.client.chat.restored.lost import SetAsideWords
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.view.values import ENDED_MARK

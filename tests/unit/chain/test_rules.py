@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from grouphouse.people import DeviceKeys, InviteKeys, Person, Story, chance, founded
+from lanline.chain.reasons import Reason
+from lanline.chain.rules import follow
+from lanline.chain.state import NEVER, Row
 from lanline.crypto.groups import ids
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import NEVER, Row
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import DeviceKind, Inviters, Joins, Role
 from lanline.wire.sealing.strict import ZEROS

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from lanline.chain.epochs import Recipient, group_readers, last_loss_of_pair, pair_readers, room_readers
+from lanline.chain.rooms import ChainRoom
+from lanline.chain.state import Chain
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.rsa import RSA_BOX_BYTES
-from lanline.proto.chain.epochs import Recipient, group_readers, last_loss_of_pair, pair_readers, room_readers
-from lanline.proto.chain.rooms import Room
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing.entries import RoomSuite
 
 
@@ -74,7 +74,7 @@ def nobodys_scope(scope_id: bytes) -> Scope:
     return Scope(scope_id, lambda _account_id, _height: False, True)
 
 
-def room_scope(chain: Chain, room: Room) -> Scope:
+def room_scope(chain: Chain, room: ChainRoom) -> Scope:
     """`room` as the chain has it."""
 
     def readers(_now_ms: int) -> list[Recipient]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lanline.chain.epochs import Epoch, judge_epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
+from lanline.chain.state import NEVER, Chain
 from lanline.crypto.groups.ids import carried_id_of
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.epochs import Epoch, judge_epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.state import NEVER, Chain
 from lanline.wire.sealing.said import CarriedWords, Words, split_said
 from lanline.wire.sealing.strict import encode_strictly
 
@@ -48,7 +48,7 @@ def judge_epoch_of_carried(chain: Chain, scope: Scope, statement: bytes) -> Epoc
     return judge_epoch(chain, scope.id, scope.reads_at, (), statement)
 
 
-class Sealed(NamedTuple):
+class UnopenedWords(NamedTuple):
     """What shows of words that nobody has opened."""
 
     account_id: bytes
@@ -56,7 +56,7 @@ class Sealed(NamedTuple):
     carried_id: bytes
 
 
-def author_of_carried(chain: Chain, scope: Scope, entry_id: bytes, said: bytes) -> Sealed | Reason:
+def author_of_carried(chain: Chain, scope: Scope, entry_id: bytes, said: bytes) -> UnopenedWords | Reason:
     """They are taken of who is there now: of others nobody could tell from when they are."""
     try:
         header, _ = split_said(said)
@@ -67,7 +67,7 @@ def author_of_carried(chain: Chain, scope: Scope, entry_id: bytes, said: bytes) 
         return Reason.DEVICE
     if not scope.reads_at(device.account, chain.height):
         return Reason.RIGHTS
-    return Sealed(device.account, header.epoch_id, carried_id_of(device.account, entry_id, said))
+    return UnopenedWords(device.account, header.epoch_id, carried_id_of(device.account, entry_id, said))
 
 
 def carried_content(entry_id: bytes, said: bytes, statement: bytes) -> bytes:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lanline.client.chat.comparison import PIECE
 from lanline.client.chat.database import STEPS
 from lanline.client.chat.history import History
+from lanline.client.chat.restored.comparison import PIECE
 from lanline.client.view import events
 from lanline.errors import CloseCode, RefusalCode
 from lanline.model.content import Text

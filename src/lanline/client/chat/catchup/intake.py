@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
+from lanline.client.chat.catchup.storing import Storing
 from lanline.client.chat.context import NodeContext, ServerLine
 from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.history import History
-from lanline.client.chat.lost import KEPT_OF_CATCH_UP, may_be_brought, said_by_account
 from lanline.client.chat.messages import OwnMessages, messages_of_entries
+from lanline.client.chat.restored.lost import KEPT_OF_CATCH_UP, may_be_brought, said_by_account
 from lanline.client.chat.sealed.content import SUITES_OF_KEYS
 from lanline.client.chat.sealed.seals import Seals
-from lanline.client.chat.storing import Storing
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.asking import Asked
 from lanline.client.sealing.logchain import Seen

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from lanline.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.chain.state import KNOWN_LEVEL, NEVER, Account, Chain, Device, Generation, Invite, Place
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import is_good_sign_key, verify
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Account, Chain, Device, Generation, Invite, Place
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import KEY_SUITE, STUB_SUITE, DeviceKind, Inviters, Joins, Role, SignedEntry
 from lanline.wire.sealing.strict import ZEROS
@@ -29,7 +29,7 @@ DAMAGED_TAG = b"\xff" * 16
 T = TypeVar("T")
 
 
-class Author(NamedTuple):
+class EntryAuthor(NamedTuple):
     device_id: bytes
     device: Device
     is_checked: bool
@@ -68,7 +68,7 @@ def check_signature(public: bytes, signature: bytes, label: bytes, *parts: bytes
     require(verify(public, signature, b"".join((label, *parts))), Reason.SIGNATURE)
 
 
-def _check(author: Author, public: bytes, signature: bytes, label: bytes, *parts: bytes) -> None:
+def _check(author: EntryAuthor, public: bytes, signature: bytes, label: bytes, *parts: bytes) -> None:
     if not author.is_checked:
         check_signature(public, signature, label, *parts)
 
@@ -119,18 +119,18 @@ def _judge(chain: Chain, content: bytes, is_checked: bool) -> tuple[Chain, Place
     return changed, place
 
 
-def _author_of(chain: Chain, signed: SignedEntry, body: entries.PeopleBody, is_checked: bool) -> Author:
+def _author_of(chain: Chain, signed: SignedEntry, body: entries.PeopleBody, is_checked: bool) -> EntryAuthor:
     """The device that signed: live, of a member. Who founds or joins comes with the entry."""
     if not isinstance(body, entries.Found | entries.Join):
         device = chain.live_device(signed.device_id)
         if device is None:
             raise DoesNotHoldError(Reason.DEVICE)
-        return Author(signed.device_id, device, is_checked)
+        return EntryAuthor(signed.device_id, device, is_checked)
     joiner = read(entries.decode_joiner, body.joiner)
     require(ids.device_id_of(joiner.sign_key) == signed.device_id, Reason.DEVICE)
     require(is_good_sign_key(joiner.sign_key), Reason.WEAK_KEY)
     came_by = body.invite_id if isinstance(body, entries.Join) else None
-    return Author(signed.device_id, _first_device(joiner, came_by, body.height), is_checked)
+    return EntryAuthor(signed.device_id, _first_device(joiner, came_by, body.height), is_checked)
 
 
 def _first_device(joiner: entries.Joiner, came_by: bytes | None, height: int) -> Device:
@@ -149,13 +149,13 @@ def _first_device(joiner: entries.Joiner, came_by: bytes | None, height: int) ->
 # -- coming in
 
 
-def _found(chain: Chain, _author: Author, body: entries.Found, _signed: SignedEntry) -> Chain:
+def _found(chain: Chain, _author: EntryAuthor, body: entries.Found, _signed: SignedEntry) -> Chain:
     require(chain.height == 0, Reason.PLACE)
     chain = _with_member(chain, read(entries.decode_joiner, body.joiner), None, Role.ADMIN)
     return msgspec.structs.replace(chain, joins=body.joins, inviters=body.inviters)
 
 
-def _join(chain: Chain, author: Author, body: entries.Join, signed: SignedEntry) -> Chain:
+def _join(chain: Chain, author: EntryAuthor, body: entries.Join, signed: SignedEntry) -> Chain:
     joiner = read(entries.decode_joiner, body.joiner)
     if body.invite_id is None:
         require(signed.use_signature is None, Reason.FORM)
@@ -173,7 +173,7 @@ def _join(chain: Chain, author: Author, body: entries.Join, signed: SignedEntry)
     return _with_member(chain, joiner, body.invite_id, invite.role)
 
 
-def _admit(chain: Chain, author: Author, body: entries.Admit, _signed: SignedEntry) -> Chain:
+def _admit(chain: Chain, author: EntryAuthor, body: entries.Admit, _signed: SignedEntry) -> Chain:
     joiner = read(entries.decode_joiner, body.joiner)
     require(is_good_sign_key(joiner.sign_key), Reason.WEAK_KEY)
     _check(author, joiner.sign_key, body.request_signature, ids.REQUEST, chain.group_id, body.joiner)
@@ -201,7 +201,7 @@ def _with_member(chain: Chain, joiner: entries.Joiner, came_by: bytes | None, ro
 # -- invites
 
 
-def _make_invite(chain: Chain, author: Author, body: entries.MakeInvite, _signed: SignedEntry) -> Chain:
+def _make_invite(chain: Chain, author: EntryAuthor, body: entries.MakeInvite, _signed: SignedEntry) -> Chain:
     require(is_good_sign_key(body.verify_key), Reason.WEAK_KEY)
     require(_may_invite(chain, author.account_id, body.role), Reason.RIGHTS)
     invite_id = ids.invite_id_of(body.verify_key)
@@ -232,7 +232,7 @@ def _may_invite(chain: Chain, account_id: bytes, role: Role) -> bool:
     return account_id in chain.admins or (chain.inviters is Inviters.MEMBERS and role is Role.MEMBER)
 
 
-def _drop_invites(chain: Chain, author: Author, body: entries.DropInvites, _signed: SignedEntry) -> Chain:
+def _drop_invites(chain: Chain, author: EntryAuthor, body: entries.DropInvites, _signed: SignedEntry) -> Chain:
     for invite_id in body.invite_ids:
         invite = chain.invites.get(invite_id)
         if invite is None or invite.until != NEVER:
@@ -272,7 +272,7 @@ def _has_maker(chain: Chain, invite: Invite) -> bool:
 # -- rights
 
 
-def _remove(chain: Chain, author: Author, body: entries.Remove, _signed: SignedEntry) -> Chain:
+def _remove(chain: Chain, author: EntryAuthor, body: entries.Remove, _signed: SignedEntry) -> Chain:
     if body.accounts != (author.account_id,):
         require(author.account_id in chain.admins and author.account_id not in body.accounts, Reason.RIGHTS)
     require(all(chain.is_member(each) for each in body.accounts), Reason.NOT_A_MEMBER)
@@ -296,14 +296,14 @@ def _without_devices(chain: Chain, device_ids: Iterable[bytes]) -> Chain:
     return msgspec.structs.replace(chain, devices={**chain.devices, **ended})
 
 
-def _set_role(chain: Chain, author: Author, body: entries.SetRole, _signed: SignedEntry) -> Chain:
+def _set_role(chain: Chain, author: EntryAuthor, body: entries.SetRole, _signed: SignedEntry) -> Chain:
     require(author.account_id in chain.admins, Reason.RIGHTS)
     require(chain.is_member(body.account), Reason.NOT_A_MEMBER)
     admins = chain.admins | {body.account} if body.role is Role.ADMIN else chain.admins - {body.account}
     return _end_invites(_with_heir(msgspec.structs.replace(chain, admins=admins)))
 
 
-def _set_policy(chain: Chain, author: Author, body: entries.SetPolicy, _signed: SignedEntry) -> Chain:
+def _set_policy(chain: Chain, author: EntryAuthor, body: entries.SetPolicy, _signed: SignedEntry) -> Chain:
     require(author.account_id in chain.admins, Reason.RIGHTS)
     require(body.level >= chain.level, Reason.LEVEL)
     return _end_invites(msgspec.structs.replace(chain, joins=body.joins, inviters=body.inviters, level=body.level))
@@ -320,7 +320,7 @@ def _with_heir(chain: Chain) -> Chain:
 # -- devices
 
 
-def _add_device(chain: Chain, author: Author, body: entries.AddDevice, _signed: SignedEntry) -> Chain:
+def _add_device(chain: Chain, author: EntryAuthor, body: entries.AddDevice, _signed: SignedEntry) -> Chain:
     new = read(entries.decode_device, body.device)
     is_recovery = body.kind is DeviceKind.RECOVERY
     require(not is_recovery or new.link_fingerprint == ZEROS, Reason.FORM)
@@ -340,7 +340,7 @@ def _add_device(chain: Chain, author: Author, body: entries.AddDevice, _signed: 
     )
 
 
-def _turn(chain: Chain, author: Author, body: entries.Turn, _signed: SignedEntry) -> Chain:
+def _turn(chain: Chain, author: EntryAuthor, body: entries.Turn, _signed: SignedEntry) -> Chain:
     account = chain.accounts[author.account_id]
     require(author.device_id not in body.device_ids, Reason.RIGHTS)
     require(all(each in account.devices for each in body.device_ids), Reason.DEVICE)
@@ -359,7 +359,7 @@ def _turn(chain: Chain, author: Author, body: entries.Turn, _signed: SignedEntry
     return _end_invites(chain, (each for each in came_by if each))
 
 
-def _add_rsa(chain: Chain, author: Author, body: entries.AddRsa, _signed: SignedEntry) -> Chain:
+def _add_rsa(chain: Chain, author: EntryAuthor, body: entries.AddRsa, _signed: SignedEntry) -> Chain:
     account = chain.accounts[author.account_id]
     newest = account.generations[-1]
     require(body.generation == len(account.generations) and newest.rsa is None, Reason.GENERATION)
@@ -368,7 +368,7 @@ def _add_rsa(chain: Chain, author: Author, body: entries.AddRsa, _signed: Signed
     return msgspec.structs.replace(chain, accounts={**chain.accounts, author.account_id: account})
 
 
-_RULES: Mapping[type[entries.Body], Callable[[Chain, Author, Any, SignedEntry], Chain]] = {
+_RULES: Mapping[type[entries.Body], Callable[[Chain, EntryAuthor, Any, SignedEntry], Chain]] = {
     entries.Found: _found,
     entries.MakeInvite: _make_invite,
     entries.DropInvites: _drop_invites,

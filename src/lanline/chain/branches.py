@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import NEVER, Chain
+from lanline.chain.reasons import Reason
+from lanline.chain.rules import follow
+from lanline.chain.state import NEVER, Chain
 
 MIN_TOLD = 3
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
+from lanline.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.chain.rooms import ChainRoom, catch_up, replay
+from lanline.chain.rules import follow, read
+from lanline.chain.state import Chain
 from lanline.crypto.groups import ids
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
-from lanline.proto.chain.rooms import Room, catch_up, replay
-from lanline.proto.chain.rules import follow, read
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import STUB_SUITE
 from lanline.wire.sealing.strict import encode_strictly
@@ -21,13 +21,13 @@ class RoomOffer(NamedTuple):
 
     chain: Chain
     """After it."""
-    room: Room
+    room: ChainRoom
     """After it."""
     stub: bytes
     time_ms: int
 
 
-def judge_room_offer(chain: Chain, room: Room | None, content: bytes) -> RoomOffer | Reason:
+def judge_room_offer(chain: Chain, room: ChainRoom | None, content: bytes) -> RoomOffer | Reason:
     """`room` is as the chain has it; None: this is to found it. PLACE: it is not made for this head."""
     try:
         return _judge(chain, room, content)
@@ -35,7 +35,7 @@ def judge_room_offer(chain: Chain, room: Room | None, content: bytes) -> RoomOff
         return failure.reason
 
 
-def _judge(chain: Chain, room: Room | None, content: bytes) -> RoomOffer:
+def _judge(chain: Chain, room: ChainRoom | None, content: bytes) -> RoomOffer:
     body = read(entries.decode_room_body, read(entries.decode_entry, content).body)
     height = chain.height + 1
     require((body.height, body.on) == (height, chain.head), Reason.PLACE)

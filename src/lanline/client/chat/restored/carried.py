@@ -1,12 +1,13 @@
 """Owns what is made of words that a restored server had lost, and that somebody has brought: shown once, and marked so.
 
-Not how they are judged: `client/sealing/carrying`. Not how this device brings some itself: `client/chat/bringing`.
+Not how they are judged: `client/sealing/carrying`. Not how this device brings some itself: `bringing`.
 """
 
 from __future__ import annotations
 
 import hashlib
 
+from lanline.chain.reasons import Reason
 from lanline.client.chat.directory import Directory
 from lanline.client.chat.sealed.alarms import Alarms
 from lanline.client.chat.sealed.content import (
@@ -27,7 +28,6 @@ from lanline.client.sealing.words import Body, GroupWords, Lacks
 from lanline.client.view.values import ENDED_MARK, Conversation
 from lanline.errors import MalformedPacket
 from lanline.model.alarms import AlarmKind, alarm
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.offers import LostWords
 from lanline.wire.sealing.said import CARRIED_SUITE, CarriedWords, decode_carried, split_said
