@@ -28,6 +28,7 @@ from lanline.client.chat.sealed.content import (
     SUITES_OF_KEYS,
     TOPIC,
     TOPIC_BEGINS,
+    all_opened,
     doubted,
     earlier,
     opened,
@@ -142,12 +143,13 @@ class StruckWords:
 
     def are_new(self, log: int, entries: Sequence[LogEntry]) -> bool:
         """Whether none of these stands at another place; then they are noted."""
-        ids = [each.entry_id for each in entries]
-        keys = list(zip([each.account for each in entries], ids, strict=True))
+        new = {(each.account, each.entry_id): each.sequence for each in entries}
         recent = self._recent.setdefault(log, {})
-        if len(set(keys)) < len(keys) or not recent.keys().isdisjoint(keys) or self._tables.first_places(log, ids):
+        if len(new) < len(entries) or not recent.keys().isdisjoint(new):
             return False
-        recent.update(zip(keys, [each.sequence for each in entries], strict=True))
+        if self._tables.first_places(log, [each.entry_id for each in entries]):
+            return False
+        recent.update(new)
         return True
 
     def note_kept(self, log: int, through: int) -> None:
@@ -255,14 +257,17 @@ def _bodies(first: int, count: int, stretches: Sequence[Stretch]) -> list[bytes]
     """In the order of their places, from this one on."""
     bodies = [b""] * count
     for each in stretches:
-        for at, words in zip(each.places, each.opened, strict=True):
-            bodies[at - first] = words.words.body
+        for at, body in zip(each.places, each.bodies, strict=True):
+            bodies[at - first] = body
     return bodies
 
 
-def _is_for_programs(bodies: bytes) -> bool:
+def _is_for_programs(bodies: Sequence[bytes]) -> bool:
     """Whether they may hold notes, topics or reports, which are kept in other bytes than they were said in."""
-    return KNOWN in bodies or TOPIC in bodies or REPORT_BEGINS in bodies
+    together = b"".join(bodies)
+    if KNOWN in together or REPORT_BEGINS in together:
+        return True
+    return TOPIC in together and any(each.startswith(TOPIC_BEGINS) or topic_of(each) for each in bodies)
 
 
 def may_be_earlier(outcomes: Sequence[Outcome], said: Sequence[Said]) -> list[Said]:
@@ -309,7 +314,7 @@ class Opening:
         believed = self._words.believed(place, stretches)
         is_whole = (
             believed is not None
-            and not _is_for_programs(b"".join(bodies))
+            and not any(_is_for_programs(each.bodies) for each in stretches)
             and self._watch.has_nothing_to_tell(shown, believed)
             and self._struck.are_new(shown.log, entries)
         )
@@ -317,7 +322,7 @@ class Opening:
             return None
         self._words.note_believed(shown.log, believed)
         self._watch.note_believed(shown, believed)
-        return [opened(each, body) for each, body in zip(entries, bodies, strict=True)]
+        return all_opened(entries, bodies)
 
     def open(
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead | None

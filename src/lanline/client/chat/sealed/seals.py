@@ -291,11 +291,11 @@ class Seals:
         """Some at each step, of what is given to `open` later."""
         if self._words is None or self._opening is None or not self.is_sealed:
             return iter(())
-        if self._opener is not None and len(entries) >= _MUCH and self._opener.is_ready:
-            ahead.authors = self._opening.authors(entries)
-            return self._words.open_elsewhere(self.place(shown), entries, ahead, self._opener.ask)
-        said, ahead.authors = self._opening.said(entries)
-        return self._words.open_ahead(self.place(shown), said, ahead)
+        ahead.authors, ask = self._opening.authors(entries), None
+        is_whole = self.carried is not None and not self.carried.has_any(shown.log)  # else it is opened once more here
+        if self._opener is not None and len(entries) >= _MUCH and is_whole and self._opener.is_ready:
+            ask = self._opener.ask
+        return self._words.open_ahead(self.place(shown), entries, ahead, ask)
 
     def open(
         self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None

@@ -42,7 +42,7 @@ _ASKED_WHILE_MENDED = 72
 
 
 def _run_of(each: BelievedStretch) -> _Run:
-    header = each.stretch.opened[0].header
+    header = each.stretch.run_words.run.header
     return each.room_id, header.device_id, header.run
 
 
@@ -122,23 +122,21 @@ class ServerWatch:
         )
 
     def _is_as_expected(self, log: int, each: BelievedStretch) -> bool:
-        places, opened = each.stretch.places, each.stretch.opened
-        first, copy = opened[0], self._context.scopes.by_id(each.scope_id)
-        number, prev = self._ends.get(_run_of(each), (-1, first.words.prev))
+        first, copy = each.stretch.first, self._context.scopes.by_id(each.scope_id)
+        number, prev = self._ends.get(_run_of(each), (-1, first.prev))
         return (
-            first.words.history == self._context.history
+            first.history == self._context.history
             and (copy is None or each.epoch_height >= copy.scope.last_loss)
-            and (first.words.n == number + 1 or (number < 0 and not self._whole[log]))
-            and first.words.prev == prev
-            and all(map(lt, [one.words.seen for one in opened], places))
+            and (first.n == number + 1 or (number < 0 and not self._whole[log]))
+            and first.prev == prev
+            and all(map(lt, each.stretch.seens, each.stretch.places))
         )
 
     def note_believed(self, shown: Conversation, believed: Sequence[BelievedStretch]) -> None:
         place = believed[0].stretch.places[0]
         self._present[shown.log] = min(place, self._present.get(shown.log, place))
         for each in believed:
-            last = each.stretch.opened[-1]
-            self._note_end(_run_of(each), last.words.n, last.digest)
+            self._note_end(_run_of(each), each.stretch.last_number, each.stretch.last_digest)
         self.seen.note_believed(shown.log, [each.stretch for each in believed])
         self._ask_later()
 
