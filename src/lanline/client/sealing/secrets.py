@@ -39,7 +39,6 @@ class Secrets:
         self._rsa = rsa
         self.asked_for: dict[bytes, float] = {}
         """Epochs of which a box was asked for on this link, and until when nobody is asked again."""
-        rsa.on_new_key = self.asked_for.clear
         self._has_brought_keys = False
         self._told: set[bytes] = set()
         """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""

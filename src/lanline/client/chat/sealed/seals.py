@@ -85,8 +85,7 @@ class Seals:
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint, keys.label)
-            self.member = GroupMember(context, self._changed)
-            self.member.going_over.on_left = self._forget_group
+            self.member = GroupMember(context, self._changed, self._forget_group)
             self._words = GroupWords(context)
             self._earlier = PastGroupWords(context, self._changed)
             self.struck = StruckWords(node.history.database, tables, self._words)
