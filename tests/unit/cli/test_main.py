@@ -49,6 +49,7 @@ def test_help_fits_a_terminal(arguments: list[str]) -> None:
     shown = subprocess.run([sys.executable, "-m", "lanline", *arguments], capture_output=True, text=True, check=True)
     assert all(len(line) <= 80 for line in shown.stdout.splitlines())
     assert "\\b" not in shown.stdout
+    assert "-completion" not in shown.stdout, "it would be of this group alone, under a name that the shell has not"
 
 
 def test_help_loads_nothing_heavy() -> None:
