@@ -56,7 +56,7 @@ class Playing:
         self.switches = 0
         self.stalled_s = 0.0
         self._choice = QualityChoice()
-        self._fixed = lines
+        self.fixed_lines = lines
         self._requests: dict[int, tuple[Fetch, int, int]] = {}
         self._last_number = 0
         self._not_before = 0.0
@@ -106,10 +106,6 @@ class Playing:
     def may_run(self) -> bool:
         return self.state is State.RUNNING and not self.is_paused
 
-    @property
-    def fixed_lines(self) -> int | None:
-        return self._fixed
-
     def take_part(self) -> ReadyPart | None:
         """For the decoder, when it is soon to be shown: until then it may be exchanged for a better one."""
         if not self._ready or self._taken_to_s - self.position_s >= _TAKEN_BEFORE_S:
@@ -135,7 +131,7 @@ class Playing:
             self.window.idle()
             return None
         fetch = next((each for each in self._all_fetches if not each.is_asked), None)
-        if fetch is None and self._fetches and self.window.is_starting and self._fixed is None:
+        if fetch is None and self._fetches and self.window.is_starting and self.fixed_lines is None:
             return None  # which quality comes next is better known when this part is here
         fetch = fetch or self._begin_fetch(now) or self._begin_better(self.lines)
         if fetch is None:
@@ -158,7 +154,7 @@ class Playing:
         return offset, size
 
     def _begin_fetch(self, now: float) -> Fetch | None:
-        is_best = self._fixed is not None or self.lines == max(self._qualities)
+        is_best = self.fixed_lines is not None or self.lines == max(self._qualities)
         most_s = MOST_AHEAD_S if is_best else _MOST_AHEAD_OF_LOWER_S
         if self._next_s >= self.ends_s - HARDLY_S or self._next_s - self.position_s >= most_s:
             return None
@@ -171,15 +167,14 @@ class Playing:
         number, is_first = self._place(lines)
         quality = self._qualities[lines]
         fetch = Fetch(lines, number, quality.parts[number], self._next_s, is_first=is_first)
-        self.switches += self.lines not in {None, lines}
-        self.lines, self._wants_first = lines, False
-        self._next_s = max(self._next_s, quality.parts[number].end_s)
+        self._go_over_to(lines)
+        self._wants_first, self._next_s = False, max(self._next_s, quality.parts[number].end_s)
         self._fetches.append(fetch)
         return fetch
 
     def _begin_better(self, lines: int | None) -> Fetch | None:
         """What is here in a lower quality, and not soon shown, is fetched in a better one when the way carries it."""
-        if self._fixed is not None or lines is None or not self._rate:
+        if self.fixed_lines is not None or lines is None or not self._rate:
             return None
         coming = {each.from_s: each.lines for each in self._betters}
         here: list[ReadyPart | Fetch] = [*self._ready, *self._fetches]
@@ -187,7 +182,13 @@ class Playing:
         fetch = exchange.next([each for each in sorted(self._qualities, reverse=True) if each <= lines])
         if fetch is not None:
             self._betters.append(fetch)
+            if fetch.part.end_s >= self._next_s - HARDLY_S:
+                self._go_over_to(fetch.lines)
         return fetch
+
+    def _go_over_to(self, lines: int) -> None:
+        self.switches += self.lines not in {None, lines}
+        self.lines = lines
 
     def _in_place_of(self, old: ReadyPart | Fetch, lines: int) -> Fetch | None:
         """Where it is as long as the other one, and what follows can be decoded after it."""
@@ -209,8 +210,8 @@ class Playing:
         there = {
             lines: each for lines, each in self._qualities.items() if each.parts[-1].end_s > self._next_s + HARDLY_S
         }
-        if self._fixed is not None:
-            return max((each for each in there if each <= self._fixed), default=min(there))
+        if self.fixed_lines is not None:
+            return max((each for each in there if each <= self.fixed_lines), default=min(there))
         coming = {lines: self._coming(each) for lines, each in there.items()}
         return self._choice.choose(coming, self.lines, self._next_s - self.position_s, self._rate, now)
 
@@ -301,12 +302,14 @@ class Playing:
     def _check_patience(self, now: float) -> None:
         """What comes too late in this quality is fetched in a lower one."""
         rate = self.window.bounded(self.throughput.bytes_per_s)
-        if self._fixed is not None or not rate:
+        if self.fixed_lines is not None or not rate:
             return
         if self._betters:
             needed_s = self._betters[0].missing_bytes / rate
             if needed_s > min(self._left_s(self._betters[0]), self.ahead_s - _LEAST_AHEAD_S):
                 self._betters.clear()
+                last_lines, _ = self._before() or (min(self._qualities), 0)
+                self._go_over_to(min(self.lines or last_lines, last_lines))
         if not self._fetches:
             return
         fetch = self._fetches[0]
@@ -374,7 +377,7 @@ class Playing:
 
     def choose(self, lines: int | None) -> None:
         """None: by itself. What is shown soon stays; the rest is fetched again."""
-        self._fixed = lines
+        self.fixed_lines = lines
         if lines is None or lines == self.lines:
             return
         rate = self._rate
