@@ -41,7 +41,7 @@ from lanline.client.sealing.ahead import Ahead, Stretch
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.pastgroups import PastGroup
 from lanline.client.sealing.pasttables import past_groups
-from lanline.client.sealing.reports import REPORT_BEGINS, judged
+from lanline.client.sealing.reports import REPORT, judged, report_of
 from lanline.client.sealing.scopes import Pair, Place, PrivateRoom
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import AsSaid, Body, GroupWords, Lacks, Outcome, Said
@@ -265,7 +265,7 @@ def _bodies(first: int, count: int, stretches: Sequence[Stretch]) -> list[bytes]
 def _is_for_programs(bodies: Sequence[bytes]) -> bool:
     """Whether they may hold notes, topics or reports, which are kept in other bytes than they were said in."""
     together = b"".join(bodies)
-    if KNOWN in together or REPORT_BEGINS in together:
+    if KNOWN in together or (REPORT in together and any(map(report_of, bodies))):
         return True
     return TOPIC in together and any(each.startswith(TOPIC_BEGINS) or topic_of(each) for each in bodies)
 
