@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,6 +14,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from attacks.test_sealed_carried import bring, rest, restored_without_bringing, runs
+from attacks.test_sealed_pages import change, log_of
+from lanline.client.chat.catchup import intake
+from lanline.client.chat.catchup.storing import OnEnd, Work
 from lanline.client.chat.restored.carried import CarriedEntries
 from lanline.client.chat.sealed import seals as seals_module
 from lanline.client.chat.sealed.content import PLAIN, seal
@@ -22,6 +27,7 @@ from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.logchain import LogChain
 from lanline.client.sealing.opener import open_all
 from lanline.client.sealing.words import GroupWords
+from lanline.core.chaingathering import WAIT_S
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.ids import open_room_id_of
 from lanline.crypto.groups.keys import SigningKey
@@ -31,6 +37,7 @@ from lanline.model.content import KnownDevices, Report, Text, Topic
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import SAID_SUITE, TOPIC_SUITE, Header, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
+from unit.client.chat.sealed.test_sealed_outbox import said
 from unit.client.chat.village import Process, Village
 
 _LIES = (
@@ -317,3 +324,55 @@ def test_a_catch_up_taken_as_a_whole_comes_to_the_same_as_word_by_word(
         met.update([*log.lies, *(kind.name for kind, *_ in one_by_one.told)])
     assert 0 < whole.count(0) < len(whole) / 2
     assert all(met[each] for each in (*_LIES, *_TOLD)), met
+
+
+class StoringLater:
+    """When somebody waits for it, or a second later."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._under_way: tuple[Work, OnEnd] | None = None
+
+    def begin(self, work: Work, on_end: OnEnd) -> None:
+        self._under_way = work, on_end
+        self._process.call_later(1.0, self.wait)
+
+    def wait(self) -> None:
+        while self._under_way is not None:
+            (work, on_end), self._under_way = self._under_way, None
+            work(self._process.history)
+            on_end(None)
+
+
+def test_words_that_are_shown_as_brought_too_stand_once_though_they_are_on_their_way_to_the_disk(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = village.add_member("late")
+    [words] = restored_without_bringing(village, monkeypatch)
+    ann, ben, _ = runs(village)
+    village.house.clock.pass_time(WAIT_S)
+    rest(village, 4)
+    assert bring(village, ben, words) == ("",)
+    log, author = log_of(ann), ann.node.directory.own.account
+    [(at,)] = ann.history.database.read("SELECT sequence FROM entries WHERE suite = 'carried'")
+
+    def show_below(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE entries SET sequence = ?2 + 1 WHERE log = ?1 AND sequence = ?2", (log, at))
+        row = log, at, words.entry_id, author, 1, 1, SAID_SUITE, words.said
+        columns = "log, sequence, entry_id, account, device, time_ms, suite, content"
+        connection.execute(f"INSERT INTO entries ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("UPDATE logs SET head = head + 1 WHERE id = ?", (log,))
+
+    for process in village.all_processes():
+        process.crash()
+    village.homes.clear()
+    change(village, show_below)
+    village.restart_server()
+    monkeypatch.setattr(intake, "_TAKEN_AT_ONCE", 1)
+    reader = Process(late)
+    reader.node.reader._intake._storing = StoringLater(reader)
+    late.processes = [reader]
+    village.homes.append(late)
+    village.rest_until(lambda: bool(said(reader, "#lobby")))
+    rest(village, 4)
+    assert said(reader, "#lobby") == ["of ann"]
