@@ -34,7 +34,8 @@ def needs_libraries() -> Iterator[None]:
         yield
     except ImportError as cause:
         raise InvalidInput(
-            f"Video needs libraries that are not installed ({cause.name}): pip install 'lanline[video]'"
+            f"Video needs libraries that are not installed ({cause.name}): in a clone of Lanline, "
+            "pipx install --force '.[video]'; what make run starts has them."
         ) from cause
 
 
