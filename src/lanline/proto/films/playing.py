@@ -6,6 +6,7 @@
     ENDED     shown to its end
 
 In: `receive`, `fail`, `advance`, and the wishes of the person. Out: `next_request`, `take_part`, `early_part`.
+Longer than other files: what is fetched next and when the film may run hang on the same parts.
 """
 
 from __future__ import annotations
