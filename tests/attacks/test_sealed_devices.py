@@ -13,7 +13,7 @@ from lanline.chain.reasons import Reason
 from lanline.client.chat.history import History
 from lanline.client.sealing.devices import Answer, device_id_in, device_record
 from lanline.client.sealing.member import GroupStanding
-from lanline.client.sealing.own import InviteKeys
+from lanline.client.sealing.ownentries import InviteKeys
 from lanline.client.sealing.recovery import SeenGroup
 from lanline.client.sealing.recoveryfile import RecoveryFile, read_recovery_file, write_recovery_file
 from lanline.client.sealing.tables import GroupTables
@@ -222,7 +222,7 @@ def test_revoked_device_that_copies_a_turn_gets_no_seed(town: Town) -> None:
         [lambda t: t.groups._connection.execute("SELECT data FROM boxes").fetchall()]  # type: ignore[attr-defined]
     )[0]
     keys = [SealingKey.of_device(new.keys.device_secret), SealingKey.of_generation(new.member._context.seeds[1])]
-    from lanline.client.sealing.own import seed_box_place  # noqa: PLC0415 -- as the thief does
+    from lanline.client.sealing.ownentries import seed_box_place  # noqa: PLC0415 -- as the thief does
     from lanline.crypto.groups.keys import box_info  # noqa: PLC0415
 
     opened = set()

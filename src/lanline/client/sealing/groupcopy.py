@@ -1,7 +1,7 @@
 """Owns this device's copy of the chain, with the group's epochs, judged as everybody does. Not the way to the server.
 
 Nothing of it is asked of the server's word: an entry that does not hold counts for nothing, is told, and stops what is
-sealed until the person has seen it.
+sealed until the person has seen it. Longer than other files: what of the chain is believed is read in one place.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.owncoming import COMES_ANEW, OwnComing
-from lanline.client.sealing.parting import (
+from lanline.client.sealing.otherpast import (
     AWAITED,
     OtherGroup,
     broken_text,
@@ -30,6 +29,7 @@ from lanline.client.sealing.parting import (
     fork_text,
     offer_in,
 )
+from lanline.client.sealing.owncoming import COMES_ANEW, OwnComing
 from lanline.client.sealing.pasttables import past_devices
 from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables
@@ -49,8 +49,6 @@ TAKEN_OUT = (
     "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
     "home folder."
 )
-
-
 _ACCEPTED = b"lanline accepted entry 1\0"
 """Not of the protocol: it is remembered on this device."""
 _KEPT_EVERY = 100

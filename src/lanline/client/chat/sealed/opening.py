@@ -36,7 +36,7 @@ from lanline.client.chat.sealed.content import (
     topic_body,
     topic_of,
 )
-from lanline.client.chat.sealed.watch import Watch
+from lanline.client.chat.sealed.watch import ServerWatch
 from lanline.client.sealing.ahead import Ahead, Stretch
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.pastgroups import PastGroup
@@ -283,7 +283,7 @@ class Opening:
         words: GroupWords,
         earlier_words: PastGroupWords,
         struck: StruckWords,
-        watch: Watch,
+        watch: ServerWatch,
         name_of: Callable[[int], str],
     ) -> None:
         self._words = words

@@ -15,8 +15,8 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.sealed.alarms import Alarms
 from lanline.client.chat.sealed.seenlogs import Named, Naming, SeenLogs
 from lanline.client.sealing.context import GroupContext
-from lanline.client.sealing.losses import Losses
-from lanline.client.sealing.parting import name_in
+from lanline.client.sealing.lostreaders import LostReaders
+from lanline.client.sealing.otherpast import name_in
 from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Outcome
 from lanline.client.view.values import Conversation
@@ -46,7 +46,7 @@ def _run_of(each: BelievedStretch) -> _Run:
     return each.room_id, header.device_id, header.run
 
 
-class Watch:
+class ServerWatch:
     def __init__(self, context: GroupContext, words: GroupWords, node: NodeContext) -> None:
         self._context = context
         self._words = words
@@ -61,7 +61,7 @@ class Watch:
         """By log, whether this program has taken in all of it."""
         self._present: dict[int, int] = {}
         """By log, the lowest place of words that name the history of the server as it is now."""
-        self._losses = Losses()
+        self._losses = LostReaders()
         self._harmless: _Named | None = None
         """What the words before, in the same page, have named: it is so here, and their epoch was fresh."""
         self._is_asking = False
