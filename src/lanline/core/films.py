@@ -18,7 +18,7 @@ from lanline.model.films import FilmPlan, Library, checked_film_name, checked_li
 from lanline.model.journal import Deed
 from lanline.model.settings import ServerSettings
 from lanline.storage.api import Store, View
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, Ticket, follow, in_steps
 
 _SPACE_SETTING = "film space"
 _IDLE_S = 30.0
@@ -119,11 +119,9 @@ class Films:
 
     # Playing.
 
-    def open(self, actor: Actor, name: str) -> Ticket[tuple[int, FilmPlan]]:
+    @in_steps
+    def open(self, actor: Actor, name: str) -> Steps[tuple[int, FilmPlan]]:
         """A number for the play, which its program alone may use."""
-        return follow(self._open(actor, name))
-
-    def _open(self, actor: Actor, name: str) -> Steps[tuple[int, FilmPlan]]:
         shelf = self._needed()
         self._make_room(actor)
         film = yield from _told(shelf.open(name))
@@ -166,27 +164,24 @@ class Films:
 
     # Changing.
 
-    def begin_upload(self, actor: Actor, name: str, lines: int, size: int, digest: bytes) -> Ticket[int]:
+    @in_steps
+    def begin_upload(self, actor: Actor, name: str, lines: int, size: int, digest: bytes) -> Steps[int]:
         """How much of it is here already, from an upload that was cut short."""
-
-        def steps() -> Steps[int]:
-            shelf = self._checked_uploader(actor)
-            checked_film_name(name)
-            checked_lines(lines)
-            upload = int(actor.account), digest
-            self._check_uploads(upload)
-            if self.most_bytes:
-                yield from self._check_space(shelf, upload, size)
-            self._uploads[upload] = _Upload(size, self._clock.now())
-            begin = shelf.uploads.begin
-            try:
-                has_bytes: int = yield from shelf.run(lambda: begin(actor.account, name, lines, digest)).wait()
-            except LanlineError:
-                del self._uploads[upload]
-                raise
-            return has_bytes
-
-        return follow(steps())
+        shelf = self._checked_uploader(actor)
+        checked_film_name(name)
+        checked_lines(lines)
+        upload = int(actor.account), digest
+        self._check_uploads(upload)
+        if self.most_bytes:
+            yield from self._check_space(shelf, upload, size)
+        self._uploads[upload] = _Upload(size, self._clock.now())
+        begin = shelf.uploads.begin
+        try:
+            has_bytes: int = yield from shelf.run(lambda: begin(actor.account, name, lines, digest)).wait()
+        except LanlineError:
+            del self._uploads[upload]
+            raise
+        return has_bytes
 
     def _check_uploads(self, upload: tuple[int, bytes]) -> None:
         since = self._clock.now() - _UPLOAD_IDLE_S
@@ -218,15 +213,13 @@ class Films:
         self._check_disk(actor.account)
         return shelf.run(lambda: shelf.uploads.put(actor.account, digest, offset, data))
 
-    def end_upload(self, actor: Actor, name: str, lines: int, digest: bytes) -> Ticket[None]:
-        def steps() -> Steps[None]:
-            shelf = self._checked_uploader(actor)
-            checked_film_name(name)
-            self._uploads.pop((int(actor.account), digest), None)
-            yield from _told(shelf.run(lambda: shelf.uploads.end(actor.account, name, checked_lines(lines), digest)))
-            yield from self._note(actor, f"{name}, {lines} lines, uploaded")
-
-        return follow(steps())
+    @in_steps
+    def end_upload(self, actor: Actor, name: str, lines: int, digest: bytes) -> Steps[None]:
+        shelf = self._checked_uploader(actor)
+        checked_film_name(name)
+        self._uploads.pop((int(actor.account), digest), None)
+        yield from _told(shelf.run(lambda: shelf.uploads.end(actor.account, name, checked_lines(lines), digest)))
+        yield from self._note(actor, f"{name}, {lines} lines, uploaded")
 
     def rename(self, actor: Actor, name: str, new: str) -> Ticket[None]:
         self._check_admin(actor)
@@ -251,12 +244,10 @@ class Films:
 
     # The journal, of what is a file and in no transaction.
 
-    def _noted(self, actor: Actor, change: Ticket[None], detail: str) -> Ticket[None]:
-        def steps() -> Steps[None]:
-            yield from change.wait()
-            yield from self._note(actor, detail)
-
-        return follow(steps())
+    @in_steps
+    def _noted(self, actor: Actor, change: Ticket[None], detail: str) -> Steps[None]:
+        yield from change.wait()
+        yield from self._note(actor, detail)
 
     def _note(self, actor: Actor, detail: str) -> Steps[None]:
         now_ms = self._clock.now_ms()

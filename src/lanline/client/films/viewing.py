@@ -46,8 +46,6 @@ class Figures(msgspec.Struct):
 
     started_s: float = 0.0
     """From the beginning until the first picture."""
-    sought_s: float = 0.0
-    """Until the first picture after the last seek."""
     shown: int = 0
     left_out: int = 0
     """Pictures that came too late to be shown."""
@@ -205,11 +203,8 @@ class FilmViewing:
         self.figures.shown += 1
         self._lines_shown = picture.lines
         if self._waiting_since is not None:
-            waited_s = time.monotonic() - self._waiting_since
             if self._is_first_wait:
-                self.figures.started_s, self._is_first_wait = waited_s, False
-            else:
-                self.figures.sought_s = waited_s
+                self.figures.started_s, self._is_first_wait = time.monotonic() - self._waiting_since, False
             self._waiting_since = None
             self._playing.is_awaited = False
             self._decoding.go_on()

@@ -162,7 +162,7 @@ class NewGroup(msgspec.Struct, frozen=True):
     words: str
 
 
-class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
+class ChainReport(msgspec.Struct, frozen=True, tag="chain_state"):
     height: int
     head: str
     """Of this device; hexadecimal."""
@@ -200,4 +200,4 @@ class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
     """Why it is not done; it goes on by itself."""
 
 
-GroupResult = DeviceLetIn | NewKeys | Words | KeysRenewed | ChainState | Plain | Sealed
+GroupResult = DeviceLetIn | NewKeys | Words | KeysRenewed | ChainReport | Plain | Sealed

@@ -219,6 +219,8 @@ class Stop(Command, frozen=True, tag="stop"):
 
     begins_anew: bool = False
     """One that is kept for good opens its home again then, in which something has changed."""
+    passphrase: str | None = None
+    """What its keys lie under then; empty: nothing. None: the same as before."""
 
 
 AnyCommand = (

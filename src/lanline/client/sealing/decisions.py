@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lanline.chain.state import Chain
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.groupcopy import PARTED, GroupCopy
 from lanline.client.sealing.pasttables import PutAside, put_group_aside
 from lanline.errors import RecordMissing
 from lanline.model.names import folded_name
-from lanline.proto.chain.state import Chain
 
 
 class Decisions:

@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from lanline.chain.state import NEVER
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.devicelabels import FIRST_MS, KnownLabels
 from lanline.client.sealing.secrets import Secrets
@@ -21,8 +22,7 @@ from lanline.crypto.groups.labels import NONCE_BYTES, open_label, seal_label
 from lanline.errors import MalformedPacket, RecordMissing, RefusalCode, RequestRefused
 from lanline.model.devices import DEVICE_WAITS_MS, NAMELESS, checked_label, shown_hash_of
 from lanline.model.invites import DEVICE_TOKEN_BYTES
-from lanline.proto.chain.state import NEVER
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, Ticket, follow, in_steps
 from lanline.wire.chat import devices as wire
 from lanline.wire.chat import groups
 from lanline.wire.chat.answers import Done
@@ -212,11 +212,9 @@ class Devices:
         now_ms = self._context.now_ms()
         return [each.device for each in self.waiting.values() if each.left_ms + DEVICE_WAITS_MS > now_ms]
 
-    def offer(self) -> Ticket[bytes]:
+    @in_steps
+    def offer(self) -> Steps[bytes]:
         """The token of a link: who has it comes in as a device of this account, for ten minutes, once."""
-        return follow(self._offer())
-
-    def _offer(self) -> Steps[bytes]:
         yield from self._wait_ready()
         token = self._context.entropy(DEVICE_TOKEN_BYTES)
         shown = ids.device_shown_of(ids.approval_key_of(ids.code_of_token(token)))
@@ -228,11 +226,9 @@ class Devices:
         key = ids.approval_key_of(code)
         return any(hmac.compare_digest(each.mark, ids.mark_of_new(key, each.record)) for each in self.waiting.values())
 
-    def find(self, code: str) -> Ticket[Waiting]:
+    @in_steps
+    def find(self, code: str) -> Steps[Waiting]:
         """The device that shows this code. Raises RecordMissing, RequestRefused."""
-        return follow(self._find(code))
-
-    def _find(self, code: str) -> Steps[Waiting]:
         yield from self._wait_ready()
         found = yield from self._context.server.ask(wire.ListWaitingDevices(0), wire.WaitingDevices)
         self.waiting = {each.device: each for each in found.devices}
@@ -258,10 +254,8 @@ class Devices:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
         return record
 
-    def approve(self, waiting: Waiting, code: str) -> Ticket[None]:
-        return follow(self._approve(waiting, code))
-
-    def _approve(self, waiting: Waiting, code: str) -> Steps[None]:
+    @in_steps
+    def approve(self, waiting: Waiting, code: str) -> Steps[None]:
         yield from self._wait_ready()
         context, device_id = self._context, device_id_in(waiting.record)
         yield from context.server.on_head(lambda: self._add_once(waiting.record, device_id))

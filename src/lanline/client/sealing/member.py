@@ -1,7 +1,7 @@
 """Owns what this device does next to be in the group and to read it. It does one thing at a time, the most urgent.
 
 Without I/O: what comes is handed in, what is asked goes over the line. How each thing is done stands in `entering`,
-`secrets` and `changes`. It is longer than other files: what is the most urgent can be read in one place only.
+`secrets` and `groupchanges`. It is longer than other files: what is the most urgent can be read in one place only.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from lanline.chain.epochs import RecipientKind
 from lanline.client.sealing.caches import KeyCaches
-from lanline.client.sealing.changes import Departed, GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.decisions import Decisions, GoingOver
 from lanline.client.sealing.devices import Answer, Approval, Devices, waiting_text
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
+from lanline.client.sealing.groupchanges import Departed, GroupChanges
 from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
 from lanline.client.sealing.offering import Offering
+from lanline.client.sealing.otherpast import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.owncoming import COMES_ANEW
-from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.rsakeys import RsaKeys
@@ -27,7 +28,6 @@ from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.model.devices import DEVICE_WAITS_MS
-from lanline.proto.chain.epochs import RecipientKind
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import devices
 from lanline.wire.chat import groups as wire
@@ -38,7 +38,7 @@ _EPOCHS_AT_ONCE = 20
 _AGAIN_S = 5.0
 
 
-class Standing(Enum):
+class GroupStanding(Enum):
     UNKNOWN = "not known yet"
     NO_GROUP = "nobody has founded a group"
     OUTSIDE = "not in the group"
@@ -117,16 +117,16 @@ class GroupMember:
         self._context.server.end()
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> GroupStanding:
         if self.copy.is_member:
-            return Standing.MEMBER
+            return GroupStanding.MEMBER
         if self._is_groupless:
-            return Standing.NO_GROUP
+            return GroupStanding.NO_GROUP
         if not self._context.log:
-            return Standing.UNKNOWN
+            return GroupStanding.UNKNOWN
         if self._context.keys.code is not None and not self.copy.has_ended:
-            return Standing.WAITS
-        return Standing.ASKS if self._has_asked else Standing.OUTSIDE
+            return GroupStanding.WAITS
+        return GroupStanding.ASKS if self._has_asked else GroupStanding.OUTSIDE
 
     @property
     def problem(self) -> str:
@@ -183,7 +183,7 @@ class GroupMember:
     @property
     def code(self) -> str | None:
         """What another device of the account is to be told, while this one waits for it."""
-        return self._context.keys.code if self.standing is Standing.WAITS else None
+        return self._context.keys.code if self.standing is GroupStanding.WAITS else None
 
     @property
     def lacks_recovery(self) -> bool:

@@ -16,7 +16,7 @@ from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SealingKey, SigningKey
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.devices import shown_hash_of
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, Ticket, follow, in_steps
 from lanline.wire.chat import devices as wire
 from lanline.wire.chat import groups
 from lanline.wire.chat.answers import Done
@@ -47,11 +47,9 @@ class Recovery:
         self._wait_ready = wait_ready
         self._wait_current = wait_current
 
-    def make(self, before: bytes | None = None) -> Ticket[bytes]:
+    @in_steps
+    def make(self, before: bytes | None = None) -> Steps[bytes]:
         """The 16 bytes behind its words, which the person alone keeps. `before`: those of the key that it replaces."""
-        return follow(self._make(before))
-
-    def _make(self, before: bytes | None) -> Steps[bytes]:
         yield from self._wait_ready()
         context = self._context
         account_id, signer = context.copy.account_id, context.copy.signer

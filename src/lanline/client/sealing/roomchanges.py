@@ -12,7 +12,7 @@ from lanline.client.sealing.scopes import Pair
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, Ticket, follow, in_steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import RoomRole, RoomSuite
@@ -89,11 +89,9 @@ class RoomChanges:
         if copy.may_begin:
             self._want_epoch(copy)
 
-    def seal_pair_in_rsa(self, place: Pair) -> Ticket[None]:
+    @in_steps
+    def seal_pair_in_rsa(self, place: Pair) -> Steps[None]:
         """From its next word on, and for good. Settled when its first epoch of this suite stands."""
-        return follow(self._seal_pair_in_rsa(place))
-
-    def _seal_pair_in_rsa(self, place: Pair) -> Steps[None]:
         yield from self._wait_ready()
         context = self._context
         yield from self._rsa.ensure()

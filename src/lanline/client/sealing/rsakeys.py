@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 
+from lanline.chain.state import Generation
 from lanline.client.sealing.context import GroupContext
 from lanline.crypto.groups.rsa import RsaKey, open_half, seal_half
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.state import Generation
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done

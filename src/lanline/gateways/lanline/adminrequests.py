@@ -7,7 +7,7 @@ from __future__ import annotations
 import msgspec
 
 from lanline import __version__
-from lanline.core import given, journal
+from lanline.core import givenrights, journal
 from lanline.core.core import Core
 from lanline.core.films import Films
 from lanline.core.newgroup import BeginNewGroup
@@ -16,7 +16,7 @@ from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.films import Library
 from lanline.model.journal import JournalEntry
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, in_steps
 from lanline.wire.chat import admin, answers, groups
 
 _MOST_LISTED = 1000
@@ -44,15 +44,15 @@ class AdminRequests:
         )
 
     def _list_given(self, session: Session, message: admin.ListGiven) -> None:
-        def answer(found: list[given.GivenRight]) -> None:
+        def answer(found: list[givenrights.GivenRight]) -> None:
             rights = tuple(admin.GivenRight(each.account, each.right.value, each.room) for each in found)
             session.send_listing(admin.Given(message.request, rights))
 
-        look = given.ListGiven(AccountId(message.account), _device(message.device)).look
+        look = givenrights.ListGiven(AccountId(message.account), _device(message.device)).look
         session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
 
     def _take_back(self, session: Session, message: admin.TakeBack) -> None:
-        command = given.TakeBack(AccountId(message.account), _device(message.device))
+        command = givenrights.TakeBack(AccountId(message.account), _device(message.device))
         session.command(
             message.request,
             lambda: self._core.do(session.actor, command),
@@ -88,12 +88,10 @@ class AdminRequests:
 
         session.ask(message.request, lambda: self._usage(session), answer)
 
-    def _usage(self, session: Session) -> Ticket[tuple[Usage, Library]]:
-        def steps() -> Steps[tuple[Usage, Library]]:
-            usage = yield from self._core.ask(session.actor, read_usage).wait()
-            return usage, (yield from self._films.library().wait())
-
-        return follow(steps())
+    @in_steps
+    def _usage(self, session: Session) -> Steps[tuple[Usage, Library]]:
+        usage = yield from self._core.ask(session.actor, read_usage).wait()
+        return usage, (yield from self._films.library().wait())
 
 
 def _device(number: int | None) -> DeviceId | None:

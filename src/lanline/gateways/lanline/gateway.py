@@ -31,7 +31,7 @@ from lanline.core.signin import SignedIn
 from lanline.errors import CloseCode
 from lanline.gateways.lanline.adminrequests import AdminRequests
 from lanline.gateways.lanline.admission import Admission
-from lanline.gateways.lanline.awaiting import AwaitingAuthors
+from lanline.gateways.lanline.awaitingauthors import AwaitingAuthors
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import ConversationNews
 from lanline.gateways.lanline.devices import DeviceRequests

@@ -15,13 +15,13 @@ from lanline.core import boxes, keyentries, privaterooms, rsakeys
 from lanline.core.changes import BoxesGiven, ChainGrew, RequestLeft
 from lanline.core.commands import Authority, Command, unknown_conversation
 from lanline.core.core import Core
-from lanline.core.groupstate import GroupState, Member
+from lanline.core.groupstate import ChainMember, GroupState
 from lanline.core.limits import Buckets
 from lanline.core.refusals import slow_down, somebody_begins
 from lanline.crypto.groups.keys import box_info, seal_box
 from lanline.crypto.groups.rsa import check_rsa_public
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
-from lanline.gateways.lanline.beginners import Beginners
+from lanline.gateways.lanline.epochbeginners import Beginners
 from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId
@@ -285,13 +285,13 @@ class Groups:
             _take(self._want_pace, account, now)
         command = boxes.WantBoxes(LogId(message.log), message.scope, message.epoch_ids)
 
-        def answer(member: Member) -> None:
+        def answer(member: ChainMember) -> None:
             session.send(Done(message.request))
             self._ask_helpers(session, message, member)
 
         session.command(message.request, lambda: self._core.do(session.actor, command), answer)
 
-    def _ask_helpers(self, session: Session, message: wire.WantBoxes, member: Member) -> None:
+    def _ask_helpers(self, session: Session, message: wire.WantBoxes, member: ChainMember) -> None:
         kind, recipient = (1, member.account_id) if message.log else (FOR_DEVICE, member.device_id)
         asked = wire.BoxWanted(message.log, message.scope, message.epoch_ids, kind, recipient)
         helpers = deque(each for each in self._asked if each is not session and self._may_help(each, message, session))
@@ -319,7 +319,7 @@ class Groups:
             return False
         return self.member_by_link(session.link.peer_fingerprint) is not None
 
-    def member_by_link(self, fingerprint: bytes) -> Member | None:
+    def member_by_link(self, fingerprint: bytes) -> ChainMember | None:
         return None if self.state is None else self.state.member_by_link(fingerprint)
 
     def _ask_next(self, want: _Want) -> None:

@@ -27,8 +27,7 @@ from lanline.proto.films.window import Window
 MOST_AHEAD_S, _MOST_AHEAD_OF_LOWER_S = 30.0, 14.0
 """In the best quality, and in a lower one, which is not to be shown for long when the way has become better."""
 _MOST_AHEAD_BYTES = 64 * 1024 * 1024
-_BEGINS_WITH_S = 0.5
-_GOES_ON_WITH_S = 2.0
+_BEGINS_WITH_S, _GOES_ON_WITH_S = 0.5, 2.0
 _SHORTEST_S = 1e-4
 _TAKEN_BEFORE_S = 1.0
 """So long before it is shown a part goes to the decoder."""
@@ -45,6 +44,14 @@ class State(Enum):
     ENDED = auto()
 
 
+_MAY_FOLLOW = {
+    State.STARTING: {State.STARTING, State.RUNNING},
+    State.RUNNING: {State.STALLED, State.ENDED, State.STARTING},
+    State.STALLED: {State.RUNNING, State.STARTING},
+    State.ENDED: {State.STARTING},
+}
+
+
 class Playing:
     def __init__(self, plan: FilmPlan, start_s: float = 0.0, lines: int | None = None) -> None:
         self.state = State.STARTING
@@ -53,13 +60,11 @@ class Playing:
         """The first picture is not shown yet: until it is, no more is fetched than it takes to begin."""
         self.window = Window()
         self.throughput = Throughput()
-        self.switches = 0
-        self.stalled_s = 0.0
+        self.switches, self.stalled_s = 0, 0.0
         self._choice = QualityChoice()
         self.fixed_lines = lines
         self._requests: dict[int, tuple[Fetch, int, int]] = {}
-        self._last_number = 0
-        self._not_before = 0.0
+        self._last_number, self._not_before = 0, 0.0
         self._busy_since: float | None = None
         self._stalled_at: float | None = None
         self._fetches: deque[Fetch] = deque()
@@ -119,8 +124,7 @@ class Playing:
 
         `take_part` gives the same part when it is whole, or another one in its place.
         """
-        is_waited_for = self.state is State.STARTING and not self._ready and self._fetches
-        return self._fetches[0].more() if is_waited_for else None
+        return self._fetches[0].more() if self.state is State.STARTING and self._fetches and not self._ready else None
 
     # Fetching.
 
@@ -149,9 +153,8 @@ class Playing:
         if fetch.again:
             return fetch.again.pop()
         offset = fetch.asked_to
-        size = min(self.window.piece_bytes, fetch.part.size_bytes - offset)
-        fetch.asked_to += size
-        return offset, size
+        fetch.asked_to = min(offset + self.window.piece_bytes, fetch.part.size_bytes)
+        return offset, fetch.asked_to - offset
 
     def _begin_fetch(self, now: float) -> Fetch | None:
         is_best = self.fixed_lines is not None or self.lines == max(self._qualities)
@@ -207,9 +210,7 @@ class Playing:
         return lasts(coming, self._next_s - self.position_s - takes_s, self._rate)
 
     def _chosen(self, now: float) -> int:
-        there = {
-            lines: each for lines, each in self._qualities.items() if each.parts[-1].end_s > self._next_s + HARDLY_S
-        }
+        there = {n: each for n, each in self._qualities.items() if each.parts[-1].end_s > self._next_s + HARDLY_S}
         if self.fixed_lines is not None:
             return max((each for each in there if each <= self.fixed_lines), default=min(there))
         coming = {lines: self._coming(each) for lines, each in there.items()}
@@ -274,8 +275,7 @@ class Playing:
         self._busy_since = self._busy_since if self._requests else None
         self._not_before = max(self._not_before, now + wait_s)
         if found is not None:
-            fetch, offset, size = found
-            fetch.again.append((offset, size))
+            found[0].again.append(found[1:])
 
     @property
     def _all_fetches(self) -> list[Fetch]:
@@ -329,10 +329,14 @@ class Playing:
 
     # Running.
 
+    def _enter(self, state: State) -> None:
+        assert state in _MAY_FOLLOW[self.state], f"{self.state} -> {state}"
+        self.state = state
+
     def _check_enough(self, now: float) -> None:
         enough_s = _BEGINS_WITH_S if self.state is State.STARTING else _GOES_ON_WITH_S
         if self.state in {State.STARTING, State.STALLED} and (self.ahead_s >= enough_s or self.is_all_here):
-            self.state = State.RUNNING
+            self._enter(State.RUNNING)
             self._end_stall(now)
 
     def _end_stall(self, now: float) -> None:
@@ -347,11 +351,8 @@ class Playing:
         self.position_s = max(self.position_s, position_s)
         if self.ahead_s > HARDLY_S:
             return
-        if self.is_all_here:
-            self.state = State.ENDED
-        else:
-            self.state = State.STALLED
-            self._stalled_at = now
+        self._enter(State.ENDED if self.is_all_here else State.STALLED)
+        self._stalled_at = now if self.state is State.STALLED else None
 
     # What the person wants.
 
@@ -372,7 +373,7 @@ class Playing:
             self._ready.clear()
             self._drop_fetches()
             self._wants_first = True
-        self.state = State.STARTING
+        self._enter(State.STARTING)
         self._check_enough(now)
 
     def choose(self, lines: int | None) -> None:

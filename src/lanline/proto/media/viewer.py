@@ -16,7 +16,7 @@ from lanline.crypto.streams import STREAM_ID_BYTES
 from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
 from lanline.proto.media.frame import SOUND_FRAME_S, Frame, ReceivedFrame
-from lanline.proto.media.incomingstream import IncomingStream, Turns
+from lanline.proto.media.incomingstream import Awaited, IncomingStream, Turns
 from lanline.proto.media.jitter import DEPENDENT, INTRA_ONLY, DelayPolicy, JitterBuffer, patience_s
 from lanline.proto.media.reports import ReportWriter
 from lanline.proto.media.transit import TransitTimes
@@ -102,6 +102,7 @@ class Viewer:
         self._has_round_trip = False
         self._echo_wanted_at = self._news_at = -math.inf
         self._current: IncomingStream | None = None
+        self._awaited: Mapping[bytes, Awaited] | None = None
         self._key_asked_at = -1.0
         self._messages: deque[tuple[Channel, bytes]] = deque()
         self._events: deque[ViewerEvent] = deque()
@@ -152,6 +153,7 @@ class Viewer:
 
     def receive_message(self, payload: bytes, now: float) -> None:
         """Raises MalformedPacket for what is no answer."""
+        self._awaited = None
         match decode_answer(payload):
             case Offer() as offer:
                 self._on_offer(offer, now)
@@ -270,19 +272,20 @@ class Viewer:
     # From frames that are complete, or cannot become so, to what is shown and asked for.
 
     def _go_on(self, now: float) -> None:
-        waiting = {stream_id: stream for stream_id, stream in self._streams.items() if stream.awaits_something}
-        pictures = [stream for stream_id, stream in waiting.items() if stream_id != self._audio_id]
-        if self._audio_id in waiting:
-            waiting[self._audio_id].give_up_late(self._sound_patience_s, -1, now)
-        if pictures:
-            patience_s = self.patience_s
-            for stream in pictures:
-                stream.give_up_late(patience_s, self._picture.last_shown_id, now)
-        self._show(self._picture.take(min((stream.oldest_awaited() for stream in pictures), default=math.inf)))
+        awaited: dict[bytes, Awaited] = {}
+        oldest = math.inf
+        for stream_id, stream in self._streams.items():
+            if stream.awaits_something:
+                shown_id = -1 if stream_id == self._audio_id else self._picture.last_shown_id
+                awaited[stream_id] = left = stream.give_up_late(self._patience_with(stream_id), shown_id, now)
+                if stream_id != self._audio_id:
+                    oldest = min(oldest, left.oldest_id)
+        self._show(self._picture.take(oldest))
         if self._picture.needs_key:
             self._ask_for_key(now)
         if self._repairs:
-            self._ask_for_repairs(waiting, now)
+            self._ask_for_repairs(awaited, now)
+        self._awaited = awaited
 
     def _show(self, frames: list[ReceivedFrame]) -> None:
         for received in frames:
@@ -299,11 +302,12 @@ class Viewer:
     def _patience_with(self, stream_id: bytes) -> float:
         return self._sound_patience_s if stream_id == self._audio_id else self.patience_s
 
-    def _ask_for_repairs(self, waiting: Mapping[bytes, IncomingStream], now: float) -> None:
-        for stream_id, stream in waiting.items():
-            if not stream.awaits_something:
+    def _ask_for_repairs(self, all_awaited: Mapping[bytes, Awaited], now: float) -> None:
+        for stream_id, awaited in all_awaited.items():
+            if not awaited.frames and not awaited.gaps:
                 continue
-            numbers = stream.numbers_to_ask_for(self._patience_with(stream_id), self._repair_takes_s, now)
+            stream = self._streams[stream_id]
+            numbers = stream.numbers_to_ask_for(awaited, self._repair_takes_s, now)
             self.statistics.asked_for += len(numbers)
             for start in range(0, len(numbers), MOST_NACKED):
                 # Asked in vain several times, it is said twice: the request may be what was lost.
@@ -321,12 +325,19 @@ class Viewer:
         return self._events.popleft() if self._events else None
 
     def next_deadline(self) -> float | None:
-        times = [
-            stream.next_deadline(self._patience_with(stream_id))
-            for stream_id, stream in self._streams.items()
-            if stream.awaits_something
-        ]
-        if self._reports.next_look_at is not None:
-            times.append(self._reports.next_look_at)
-        earliest = min(times, default=math.inf)
+        earliest = self._reports.next_look_at
+        for stream_id, awaited in self._current_awaited().items():
+            if awaited.frames or awaited.gaps:
+                deadline = self._streams[stream_id].next_deadline(awaited)
+                earliest = deadline if earliest is None else min(earliest, deadline)
         return None if earliest == math.inf else earliest
+
+    def _current_awaited(self) -> Mapping[bytes, Awaited]:
+        """As it was found last; anew where something was said meanwhile that moves deadlines."""
+        if self._awaited is None:
+            self._awaited = {
+                stream_id: stream.awaited(self._patience_with(stream_id))
+                for stream_id, stream in self._streams.items()
+                if stream.awaits_something
+            }
+        return self._awaited
