@@ -352,7 +352,7 @@ class Playing:
         if self.ahead_s > HARDLY_S:
             return
         self._enter(State.ENDED if self.is_all_here else State.STALLED)
-        self._stalled_at = now if self.state is State.STALLED else None
+        self._stalled_at = None if self.is_all_here else now
 
     # What the person wants.
 
