@@ -155,8 +155,7 @@ class PrivateRooms:
 
 async def _settled(client: ChatClient, ticket: Ticket[None]) -> None:
     """Raises RequestRefused."""
-    await client.wait_until(lambda: ticket.is_settled, _LIMIT_S)
-    if not ticket.is_settled:
+    if not await client.wait_settled(ticket, _LIMIT_S):
         ticket.cancel()
         text = "The group has not answered in time. Look again whether it is as you wanted."
         raise RequestRefused(RefusalCode.SERVER_PROBLEM, text)
