@@ -11,13 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lanline.client.chat.catchup.openingprogram import OpeningProgram
+from lanline.client.chat.catchup.storing import StoringInThread
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.openingprogram import OpeningProgram
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.chat.session import Answer, AsDevice, SignInWay
-from lanline.client.chat.storing import StoringInThread
 from lanline.client.home import Home
 from lanline.client.pin import KnownServer, joined_pin
 from lanline.client.sealing.keystore import Keystore

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.conversations import Following
 from lanline.client.node import protocol as do
-from lanline.client.node.groupcommands import Plain, PlainRoom, Seal, Sealed
+from lanline.client.node.groupcommands import Plain, PlainRoom, Seal, SealReport
 from lanline.client.node.sealservice import outside_text, people_of_room, seal_result, wait_for_group
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.roomcopy import RoomCopy
@@ -81,7 +81,7 @@ class PrivateRooms:
             people = tuple(each for each in people if self._account_id(each.account) is not None)
         room = PlainRoom(shown.title, people)
         sealed = await seal_result(self._client, Seal(Plain(is_group=False, rooms=(room,))))
-        assert isinstance(sealed, Sealed)
+        assert isinstance(sealed, SealReport)
         if sealed.problem:
             raise RequestRefused(RefusalCode.SERVER_PROBLEM, sealed.problem)
         return do.Done()

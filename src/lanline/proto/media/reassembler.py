@@ -130,7 +130,7 @@ class Reassembler:
         self.buffered_bytes += partial.add(packet, now)
         if partial.is_complete:
             self._close(frame_id, is_complete=True)
-            return _received(partial, self._stream_id, now)
+            return _received(partial, self._stream_id)
         while self.buffered_bytes > self._max_bytes:
             self.give_up(min(self._open))
         return None
@@ -161,7 +161,7 @@ class Reassembler:
         return closed
 
 
-def _received(partial: OpenFrame, stream_id: bytes, now: float) -> ReceivedFrame:
+def _received(partial: OpenFrame, stream_id: bytes) -> ReceivedFrame:
     head = partial.head
     frame = Frame(head.frame_id, head.codec, head.is_key, head.captured_at_us, partial.payload(), head.rung)
-    return ReceivedFrame(frame, stream_id, partial.first_number, partial.end_number, now)
+    return ReceivedFrame(frame, stream_id, partial.first_number, partial.end_number)

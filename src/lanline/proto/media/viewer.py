@@ -98,7 +98,7 @@ class Viewer:
         self._picture = JitterBuffer()
         self._policy: DelayPolicy = INTRA_ONLY
         self._subscribed_at: float | None = None
-        self._round_trip_s = _FIRST_ROUND_TRIP_S
+        self.round_trip_s = _FIRST_ROUND_TRIP_S
         self._has_round_trip = False
         self._echo_wanted_at = self._news_at = -math.inf
         self._current: IncomingStream | None = None
@@ -113,22 +113,18 @@ class Viewer:
         return list(self._streams)
 
     @property
-    def round_trip_s(self) -> float:
-        return self._round_trip_s
-
-    @property
     def _repair_takes_s(self) -> float:
         """A repair waits in the same queue as everything else."""
-        return self._round_trip_s + self._transit.latest_excess_s
+        return self.round_trip_s + self._transit.latest_excess_s
 
     @property
     def patience_s(self) -> float:
-        return patience_s(self._policy, self._round_trip_s, self._transit.p95_jitter_s)
+        return patience_s(self._policy, self.round_trip_s, self._transit.p95_jitter_s)
 
     @property
     def _sound_patience_s(self) -> float:
         """Not that of the picture: sound goes on without what came late."""
-        return patience_s(INTRA_ONLY, self._round_trip_s, self._transit.p95_jitter_s)
+        return patience_s(INTRA_ONLY, self.round_trip_s, self._transit.p95_jitter_s)
 
     # Commands.
 
@@ -172,7 +168,7 @@ class Viewer:
             raise MalformedPacket("a publisher offers ever more streams")
         if self._subscribed_at is not None:
             # Either may have been lost on the way and sent again, which is no round trip.
-            self._round_trip_s = min(_FIRST_ROUND_TRIP_S, max(_LEAST_ROUND_TRIP_S, now - self._subscribed_at))
+            self.round_trip_s = min(_FIRST_ROUND_TRIP_S, max(_LEAST_ROUND_TRIP_S, now - self._subscribed_at))
             self._subscribed_at = None
         for rung in offer.rungs:
             self._on_stream_offer(rung, offer.fps, self._turns)
@@ -202,9 +198,9 @@ class Viewer:
             return
         sample_s = max(_LEAST_ROUND_TRIP_S, sample_s)
         if not self._has_round_trip:
-            self._round_trip_s, self._has_round_trip = sample_s, True
+            self.round_trip_s, self._has_round_trip = sample_s, True
         else:
-            self._round_trip_s += (sample_s - self._round_trip_s) / 4
+            self.round_trip_s += (sample_s - self.round_trip_s) / 4
 
     def _on_stream_offer(self, offer: StreamOffer, fps: float, turns: Turns) -> None:
         stream = self._streams.get(offer.stream_id)
@@ -222,7 +218,7 @@ class Viewer:
         if stream is None:
             return
         try:
-            received, excess_s = stream.receive(data, now, self._round_trip_s)
+            received, excess_s = stream.receive(data, now, self.round_trip_s)
         except MalformedPacket:
             return
         self._reports.on_packet(len(data))
