@@ -22,7 +22,7 @@ from lanline.chain.epochs import RecipientKind
 from lanline.client.chat.sealed.content import seal
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import LogChain
-from lanline.client.sealing.own import seed_box_place
+from lanline.client.sealing.ownentries import seed_box_place
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, room_key_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box

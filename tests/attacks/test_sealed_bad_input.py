@@ -10,7 +10,7 @@ from lanline.client.chat.sealed.alarms import alarms_kept_in
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupStanding
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.words import Body, Lacks
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.wire.chat import groups

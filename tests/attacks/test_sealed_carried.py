@@ -9,7 +9,7 @@ from msgspec import structs
 
 from lanline.client.chat.restored.bringing import Bringing
 from lanline.client.chat.sealed.content import seal
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view.values import Message
 from lanline.core.carried import BringWords
 from lanline.core.chaingathering import WAIT_S

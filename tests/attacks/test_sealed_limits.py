@@ -14,7 +14,7 @@ from lanline.client.chat.history import History
 from lanline.client.sealing import epochcopy
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.own import _back
+from lanline.client.sealing.ownentries import _back
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, open_back, seal_back
 from lanline.errors import ProtocolViolation

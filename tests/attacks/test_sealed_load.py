@@ -16,7 +16,7 @@ from lanline.chain.epochs import RecipientKind
 from lanline.client.chat.sealed.content import OPENED
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.own import seed_box_place
+from lanline.client.sealing.ownentries import seed_box_place
 from lanline.core.commands import Context
 from lanline.core.rooms import enter_lobby
 from lanline.crypto.groups import said

@@ -19,7 +19,7 @@ from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing import groupcopy
 from lanline.client.sealing.adoption import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND, OtherGroup
+from lanline.client.sealing.otherpast import AWAITED, YOURS_TO_FOUND, OtherGroup
 from lanline.client.sealing.people import How
 from lanline.client.view.values import Unreadable
 from lanline.core.chaingathering import WAIT_S

@@ -6,18 +6,21 @@ A seed that fails is printed with the command that replays it.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from sim.lies.world import World
+from sim.lies.world import World, remove_folders
 from sim.scenario import Scenario
 from sim.system.scenario import SystemScenario
 
@@ -90,7 +93,31 @@ def report(name: str, words: tuple[str, ...], outcomes: Iterable[Outcome]) -> in
     return broken
 
 
+def _begin_worker() -> None:
+    gc.freeze()  # what was imported is never garbage
+    signal.signal(signal.SIGTERM, _end_worker)
+    signal.signal(signal.SIGINT, _end_worker)
+
+
+def _end_worker(number: int, _frame: object) -> NoReturn:
+    """Whatever seed it is at: nothing of it is left."""
+    remove_folders()
+    os._exit(128 + number)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
 def main() -> int:
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        return _run_all()
+    finally:
+        remove_folders()
+
+
+def _run_all() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=300, help="of each")
     parser.add_argument("--first", type=int, default=0)
@@ -99,17 +126,25 @@ def main() -> int:
     parser.add_argument("--lies", action="store_true", help="only the server that lies")
     parser.add_argument("--system", action="store_true", help="only the whole system")
     options = parser.parse_args()
+    with ProcessPoolExecutor(options.jobs, initializer=_begin_worker) as pool:
+        try:
+            return 1 if _count_broken(pool, options) else 0
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _count_broken(pool: ProcessPoolExecutor, options: argparse.Namespace) -> int:
     seeds = range(options.first, options.first + options.seeds)
+    is_all = not (options.link or options.system or options.lies)
     broken = 0
-    with ProcessPoolExecutor(options.jobs) as pool:
-        is_all = not (options.link or options.system or options.lies)
-        if is_all or options.link:
-            broken += report("link", LINK, pool.map(run_link_seed, seeds, chunksize=8))
-        if is_all or options.system:
-            broken += report("system", SYSTEM, pool.map(run_system_seed, seeds, chunksize=4))
-        if is_all or options.lies:
-            broken += report("lies", LIES, pool.map(run_lies_seed, seeds, chunksize=4))
-    return 1 if broken else 0
+    if is_all or options.link:
+        broken += report("link", LINK, pool.map(run_link_seed, seeds, chunksize=8))
+    if is_all or options.system:
+        broken += report("system", SYSTEM, pool.map(run_system_seed, seeds, chunksize=4))
+    if is_all or options.lies:
+        broken += report("lies", LIES, pool.map(run_lies_seed, seeds, chunksize=4))
+    return broken
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
 from lanline.client.sealing.devices import spaced
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupStanding
-from lanline.client.sealing.own import shown_of
+from lanline.client.sealing.ownentries import shown_of
 from lanline.client.sealing.recovery import SeenGroup
 from lanline.client.view.events import CallFailed, NodeEvent, SignedIn, SignInRefused
 from lanline.client.view.values import NodeState

@@ -23,7 +23,7 @@ from lanline.clock import Clock
 from lanline.core.changes import ChainGrew, Handlers, ServerWarned
 from lanline.core.groupstate import STUB_SUITE, ChainMember, GroupState
 from lanline.core.history import CHAIN_SETTING, GATHERING
-from lanline.core.offered import OfferedItems
+from lanline.core.offereditems import OfferedItems
 from lanline.core.takenbranch import Item
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.storage.api import View

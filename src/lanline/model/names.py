@@ -7,6 +7,7 @@ a group of some hundred people a name refused without need costs little, an impo
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from lanline.errors import InvalidInput
 from lanline.model.lookalikes import LOOK_ALIKES
@@ -30,6 +31,7 @@ def checked_room_name(text: str) -> str:
     return "#" + _checked(text[1:], "The name of a room, after its '#',", MAX_NAME_LENGTH - 1)
 
 
+@lru_cache(maxsize=8192)  # those of a group are asked for again and again
 def folded_name(name: str) -> str:
     """Equal for names that a person may take for each other."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

@@ -7,27 +7,33 @@ backups, programs that die, others that take over, members who are away.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
 
 from lanline.chain.branches import parting
+from lanline.chain.state import Chain
 from lanline.client.chat.restored.lost import LostEntries
 from lanline.client.chat.sealed.content import CARRIED
 from lanline.client.chat.sealed.seals import DeviceKeys
+from lanline.client.chat.sealed.watch import _ASKED_AFTER_S, _ASKED_WHILE_MENDED
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.secrets import ASK_AGAIN_S
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
 from lanline.core.chaingathering import WAIT_S
+from lanline.crypto.groups import keys
 from lanline.model.content import Text
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessageReceived
@@ -42,11 +48,61 @@ from unit.client.chat.village import Home, Process, Village, Wire
 NAMES = ("ann", "ben", "cai", "eve")
 ROOMS = ("#lobby", "#board")
 _MEMORY = Path("/dev/shm")
+_FOLDER = "lanline-lies-"
+_MAX_SIGNATURES = 10_000
 
 
 def new_folder() -> Path:
     """In memory where there is such a place: a seed writes some hundred times."""
-    return Path(tempfile.mkdtemp(prefix="lanline-lies-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=_place_of_folders()))
+
+
+def _place_of_folders() -> Path:
+    return _MEMORY if _MEMORY.is_dir() else Path(tempfile.gettempdir())
+
+
+def remove_folders() -> None:
+    """Of this process, and of those that were killed."""
+    for folder in _place_of_folders().glob(f"{_FOLDER}*-*"):
+        number = folder.name.removeprefix(_FOLDER).split("-")[0]
+        if number.isdecimal() and (int(number) == os.getpid() or not _is_alive(int(number))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+class _Remembering:
+    """A key for which no signature is checked twice: all homes of a world check the same ones."""
+
+    def __init__(self, public: bytes) -> None:
+        self._public = public
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        if not _is_by(self._public, signature, message):
+            raise InvalidSignature
+
+
+_load = keys._loaded
+
+
+@lru_cache(_MAX_SIGNATURES)
+def _is_by(public: bytes, signature: bytes, message: bytes) -> bool:
+    key = _load(public)
+    if key is None:
+        return False
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 class LyingWire(Wire):
@@ -126,9 +182,20 @@ class SimHome(Home):
 
 
 @cache
-def _template() -> tuple[Path, dict[str, bytes]]:
-    """A founded group of four with a private room, at rest: made once, and copied for each seed."""
+def _template() -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """A founded group of four with a private room, at rest: made once, and laid out for each seed. Its files, and the
+    secrets of its devices.
+    """
     folder = new_folder()
+    try:
+        secrets = _found_in(folder)
+        files = [each for each in folder.rglob("*") if each.is_file()]
+        return {str(each.relative_to(folder)): each.read_bytes() for each in files}, secrets
+    finally:
+        shutil.rmtree(folder)
+
+
+def _found_in(folder: Path) -> dict[str, bytes]:
     made = Village(folder, 7)
     made.homes = [Home(made, name) for name in NAMES]
     made.seal()
@@ -149,18 +216,20 @@ def _template() -> tuple[Path, dict[str, bytes]]:
         kept = msgspec.msgpack.encode((store.height, store.head, store.group_id, sorted(store.ended)))
         (folder / f"{home.name}.keys").write_bytes(kept)
     made.close()
-    return folder, secrets
+    return secrets
 
 
 class World:
     def __init__(self, seed: int, *, lies: bool) -> None:
-        template, secrets = _template()
+        files, secrets = _template()
         self.seed = seed
         self.lies = lies
         self.chance = random.Random(f"lies {seed} {lies}")
         self.figures = Counter[str]()
         self.folder = new_folder()
-        shutil.copytree(template, self.folder, dirs_exist_ok=True)
+        (self.folder / "server").mkdir()
+        for name, content in files.items():
+            (self.folder / name).write_bytes(content)
         self.house = House(self.folder / "server", is_open=False, messages_per_s=1000.0, messages_burst=10_000)
         self.house.entropy = random.Random(f"server {seed}").randbytes  # not that of the template: histories differ
         self.house.stop()
@@ -198,7 +267,7 @@ class World:
 
     def run(self) -> World:
         try:
-            with watched_seals() as sealed_wrong:
+            with watched_seals() as sealed_wrong, mock.patch.object(keys, "_loaded", _Remembering):
                 try:
                     self._live()
                 finally:
@@ -372,6 +441,10 @@ class World:
         self._rest_for(60)  # those who keep the group back are asked after ten seconds
         self.house.clock.pass_time(ASK_AGAIN_S)  # and others once more for keys, of whom none could help
         self._rest_for(20)
+        if self.lies and len({self._chain(home).height for home in self.homes}) > 1:
+            for _ in range(_ASKED_WHILE_MENDED + 2):  # it says for ever that more is on its way
+                self.house.clock.pass_time(_ASKED_AFTER_S)
+                self.rest()
         for home in self.homes:
             self.figures.update({f"told: {kind}": count for kind, count in home.kinds.items()})
             self.figures.update({f"lies: {kind}": count for kind, count in home.liar.told.items()})
@@ -393,6 +466,8 @@ class World:
             for other in self.homes:
                 if one.name < other.name and not (one.warnings or other.warnings):
                     self._check_same(one, other)
+                if one.name != other.name and not one.warnings:
+                    self._check_kept_back(one, other)
 
     def _check_same(self, one: SimHome, other: SimHome) -> None:
         """Two of whom each has read what the other said last, and of whom neither was told anything."""
@@ -413,6 +488,19 @@ class World:
                         f"{one.name} and {other.name} have talked, are shown different things at {room} {place}, and "
                         "nobody was told"
                     )
+
+    def _check_kept_back(self, one: SimHome, other: SimHome) -> None:
+        """One to whom came what the other said last, readable or not, and who is shown less of the group."""
+        mine, theirs = self._chain(one), self._chain(other)
+        if mine.height >= theirs.height or parting(mine, theirs) is not None:
+            return
+        for room in ROOMS:
+            ids = [each[0] for each in (_copy(other, room) or {}).values() if f"{other.label} {other.said}" in each[2]]
+            if set(ids) & _ids_in(one, room):
+                raise PromiseBroken(f"{one.name} is shown less of the group than {other.name}, and is not told")
+
+    def _chain(self, home: SimHome) -> Chain:
+        return self.alive(home).member.copy.chain
 
     def _check_goes_on(self) -> None:
         """Whatever its clock says, and the server's: who rules can still change who is in the group."""
@@ -456,6 +544,18 @@ def _copy(home: SimHome, room: str) -> dict[int, tuple[bytes, int, str, bool]] |
         (track.shown.log, track.shown.delivered),
     )
     return {int(row[0]): (row[1], row[2], _text(row[3], bytes(row[4])), row[3] == CARRIED) for row in rows}
+
+
+def _ids_in(home: SimHome, room: str) -> set[bytes]:
+    """Of all that has come there, open or not."""
+    process = home.process
+    track = None if process is None else process.node.conversations.titled(room)
+    if process is None or track is None:
+        return set()
+    rows = process.history.database.read(
+        "SELECT entry_id FROM entries WHERE log = ? AND sequence <= ?", (track.shown.log, track.shown.delivered)
+    )
+    return {row[0] for row in rows}
 
 
 def _text(suite: str, content: bytes) -> str:

@@ -17,7 +17,7 @@ from lanline.errors import InvalidInput, RecordMissing
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
-    from lanline.client.sealing.changes import GroupChanges
+    from lanline.client.sealing.groupchanges import GroupChanges
     from lanline.ticket import Ticket
     from lanline.wire.chat.admin import DeviceInfo, GivenRight, InviteInfo, UserInfo
     from lanline.wire.chat.messages import ClientMessage

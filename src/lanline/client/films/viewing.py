@@ -22,6 +22,7 @@ from lanline.client.films.bar import bar, clock_text
 from lanline.client.films.decoding import Decoding
 from lanline.client.films.fetching import FilmFetch
 from lanline.client.films.soundtrack import Soundtrack
+from lanline.client.firstof import first_of
 from lanline.errors import MediaProblem
 from lanline.media.api import KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_UP, PictureSink, Speaker
 from lanline.media.filmdecoder import FilmPicture
@@ -93,16 +94,9 @@ class FilmViewing:
     async def run(self) -> None:
         """Raises what makes it impossible to go on."""
         sink = await self._apart(self._open_sink)
-        works = [self._show(sink), self._heed_keys(sink), self._turn()]
-        tasks = [asyncio.create_task(work) for work in works]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await first_of(self._show(sink), self._heed_keys(sink), self._turn())
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(self._decoding.close)
             self._soundtrack.close()
             await self._apart(sink.close)

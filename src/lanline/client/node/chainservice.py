@@ -7,7 +7,7 @@ from lanline.client.node import groupcommands as do
 from lanline.client.node.sealservice import outside_text, wait_for_group
 from lanline.client.sealing.groupcopy import BEHIND
 from lanline.client.sealing.member import GroupMember
-from lanline.client.sealing.parting import name_in
+from lanline.client.sealing.otherpast import name_in
 from lanline.crypto.groups import ids
 from lanline.crypto.words import words_of
 from lanline.errors import NotInGroup, RecordMissing

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from lanline.chain.epochs import Recipient, account_recipient
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.own import OwnEntries
+from lanline.client.sealing.ownentries import OwnEntries
 from lanline.client.sealing.scopes import Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.clock import Clock

@@ -1,7 +1,7 @@
 """Owns this device's copy of the chain, with the group's epochs, judged as everybody does. Not the way to the server.
 
 Nothing of it is asked of the server's word: an entry that does not hold counts for nothing, is told, and stops what is
-sealed until the person has seen it.
+sealed until the person has seen it. Longer than other files: what of the chain is believed is read in one place.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.owncoming import COMES_ANEW, OwnComing
-from lanline.client.sealing.parting import (
+from lanline.client.sealing.otherpast import (
     AWAITED,
     OtherGroup,
     broken_text,
@@ -30,6 +29,7 @@ from lanline.client.sealing.parting import (
     fork_text,
     offer_in,
 )
+from lanline.client.sealing.owncoming import COMES_ANEW, OwnComing
 from lanline.client.sealing.pasttables import past_devices
 from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables
@@ -45,12 +45,14 @@ BEHIND = (
     "The server was put back to an older state of the group. Members bring what it has lost; until it has that, "
     "nothing about who is in the group can be changed."
 )
+LESS_SHOWN = (
+    "The server shows less of the group than it has shown this device before, and does not say that it was restored. "
+    "Ask whoever runs it whether its whole machine was put back to an older state; if not, it lies."
+)
 TAKEN_OUT = (
     "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
     "home folder."
 )
-
-
 _ACCEPTED = b"lanline accepted entry 1\0"
 """Not of the protocol: it is remembered on this device."""
 _KEPT_EVERY = 100
@@ -192,6 +194,8 @@ class GroupCopy(EpochCopy):
         start.
         """
         before = self._noted("read", history)
+        if not self.is_apart:
+            self._noted("whole", before or history)
         is_other_log = self._noted("log", log.to_bytes(8, "big")) not in {None, log.to_bytes(8, "big")}
         is_same = (
             not is_other_log
@@ -250,6 +254,13 @@ class GroupCopy(EpochCopy):
     def forked_at(self) -> int | None:
         """The first height at which the server shows another entry. None: it shows the same, more, or less."""
         return parting(self.chain, self.shown) if self.is_apart else None
+
+    @property
+    def is_less_shown(self) -> bool:
+        """All that the server shows is known here, and is less than it showed before, in this very history."""
+        if not self.is_apart or self.is_parted or self.shown.height >= self.chain.height or self.forked_at is not None:
+            return False
+        return self._tables.chain_history("whole") == self._tables.chain_history("read")
 
     @property
     def is_own_coming_lost(self) -> bool:

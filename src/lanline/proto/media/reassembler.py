@@ -25,6 +25,7 @@ class OpenFrame:
     __slots__ = (
         "chunks",
         "cost_bytes",
+        "end_number",
         "first_arrival",
         "first_number",
         "head",
@@ -36,15 +37,12 @@ class OpenFrame:
     def __init__(self, number: int, packet: StreamPacket, now: float) -> None:
         self.head = packet
         self.first_number = number - packet.chunk_index
+        self.end_number = self.first_number + packet.total_chunks + packet.parity_chunks
         self.chunks: dict[int, bytes] = {}
         self.wanted = [block_size(block, packet.total_chunks) for block in range(block_count(packet.total_chunks))]
         self.cost_bytes = 0
         self.highest_index = -1
         self.first_arrival = self.last_arrival = now
-
-    @property
-    def end_number(self) -> int:
-        return self.first_number + self.head.total_chunks + self.head.parity_chunks
 
     @property
     def is_complete(self) -> bool:

@@ -260,7 +260,8 @@ class PagesTogether:
         gathered += came
         self._size_bytes += sum([len(each.content) for each in came])
         has_room = len(gathered) < _AT_ONCE and self._size_bytes < _AT_ONCE_BYTES
-        if not (is_more_coming and has_room and len(gathered) >= _LARGE_PAGE):
+        may_wait = len(gathered) >= _LARGE_PAGE or bool(self._batches)
+        if not (is_more_coming and has_room and may_wait):
             self._open()
         elif self._timer is None:
             self._timer = self._clock.call_later(_LONGEST_S, lambda: self._ending_link(self._on_timer))

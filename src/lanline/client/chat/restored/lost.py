@@ -71,6 +71,7 @@ def too_near(places: Sequence[int]) -> list[int]:
 
 
 _BELIEVED = {PLAIN, OPENED, EARLIER}
+_BROUGHT = {CARRIED, AGAIN}
 _MAX_SEALED_KEPT = 10_000
 KEPT_OF_CATCH_UP = 1_000
 """Of what came while this device was away: whoever was there when it was said has it, too."""
@@ -97,12 +98,12 @@ def put_sealed(writer: sqlite3.Connection, log: int, came: Sequence[LogEntry]) -
 
 def note_carried(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
     """What somebody has brought is not set aside any more, and is shown once."""
-    for each in entries:
+    for each in [each for each in entries if each.suite in _BROUGHT]:
         if each.suite == CARRIED:
             words = carried_words(each)
             row = log, each.sequence, words.account, words.entry_id
             writer.execute("INSERT OR REPLACE INTO carried_words VALUES (?, ?, ?, ?)", row)
-        if each.suite == CARRIED or (each.suite == AGAIN and each.content):
+        if each.content:
             _drop_brought(writer, carried_words(each))
 
 
@@ -130,6 +131,8 @@ def drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEnt
 
 def said_by_account(entries: Sequence[LogEntry], account: int) -> list[LogEntry]:
     """Also what somebody else has brought, under the id that it was said with. Nothing that is not believed."""
+    if account not in {each.account for each in entries} and CARRIED not in {each.suite for each in entries}:
+        return []
     return [
         structs.replace(each, entry_id=carried_words(each).entry_id) if each.suite == CARRIED else each
         for each in entries

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from lanline.chain.reasons import Reason
@@ -50,7 +52,14 @@ def seal(content: Content | Note) -> tuple[str, bytes]:
 
 def opened(entry: LogEntry, body: bytes) -> LogEntry:
     """As it is kept on this device."""
-    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, OPENED, body)
+    return _kept_as(entry, OPENED, body)
+
+
+def all_opened(entries: Iterable[LogEntry], bodies: Iterable[bytes]) -> list[LogEntry]:
+    return [
+        LogEntry(each.sequence, each.entry_id, each.account, each.device, each.time_ms, OPENED, body)
+        for each, body in zip(entries, bodies, strict=True)
+    ]
 
 
 def earlier(entry: LogEntry, body: bytes) -> LogEntry:

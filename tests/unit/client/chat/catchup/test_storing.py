@@ -6,18 +6,20 @@ import asyncio
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from lanline.client.chat.catchup.storing import StoringInThread
 from lanline.client.chat.history import History
+from lanline.client.sealing.ahead import Ahead
+from lanline.client.sealing.asking import Asked
 from lanline.client.view import events
 from lanline.errors import HistoryProblem
 from lanline.model.content import Text
 from lanline.wire.chat.conversations import ConversationChanged, ConversationGone
-from lanline.wire.chat.entries import Append, Follow, ReadBefore
+from lanline.wire.chat.entries import Append, Follow, LogEntry, ReadBefore
 from unit.client.chat.stage import ANN_AND_BEN, LAB, PlayedLink, Stage, direct, lab, said
 
 
@@ -189,6 +191,23 @@ def test_large_pages_are_opened_together_and_soon_where_no_more_comes() -> None:
     slow.wait()
     slow.wait()
     assert len(stage.heard(events.CaughtUp)) == 1
+
+
+def test_the_small_rest_of_a_page_is_opened_with_what_comes_behind_it_while_others_are_being_opened() -> None:
+    stage = Stage()
+    link, pages, opened = stage.connect(lab(6000)), stage.node.reader._pages, list[int]()
+    open_ahead = pages._open_ahead
+
+    def counted(log: int, entries: Sequence[LogEntry], ahead: Ahead) -> Iterator[Asked | None]:
+        opened.append(len(entries))
+        return open_ahead(log, entries, ahead)
+
+    pages._open_ahead = counted
+    for first, last in ((1, 2000), (2001, 2050), (2051, 2500)):
+        link.say(said(LAB, *range(first, last + 1)))
+    while len(numbers(stage)) < 2500:
+        stage.clock.turn(0.1)
+    assert opened == [2000, 500]
 
 
 def test_what_somebody_says_in_a_long_catch_up_waits_for_no_more_than_a_few_entries() -> None:

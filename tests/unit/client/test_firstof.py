@@ -1,6 +1,6 @@
 import asyncio
 
-from lanline.faces.firstof import first_of
+from lanline.client.firstof import first_of
 
 
 def test_the_others_have_cleaned_up_when_the_first_one_has_ended() -> None:

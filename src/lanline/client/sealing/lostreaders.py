@@ -13,7 +13,7 @@ from lanline.chain.state import Chain
 _MAX_KEPT = 10_000
 
 
-class Losses:
+class LostReaders:
     def __init__(self) -> None:
         self._chain: Chain | None = None
         self._heights: list[int] = []

@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from lanline.chain.epochs import Recipient, RecipientKind, account_recipient
 from lanline.client.sealing.context import GroupContext
-from lanline.client.sealing.own import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.ownentries import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import hash_of_key
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.model.invites import invite_token_hash
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, Ticket, follow, in_steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.admin import DeleteAccount
 from lanline.wire.chat.answers import Done
@@ -56,11 +56,9 @@ class GroupChanges:
         self.requests: dict[int, wire.WaitingRequest] = {}
         """To an admin: who asks to be let in, by the account on the server."""
 
-    def make_invite(self, uses: int, lives_ms: int, role: Role = Role.MEMBER) -> Ticket[bytes]:
+    @in_steps
+    def make_invite(self, uses: int, lives_ms: int, role: Role = Role.MEMBER) -> Steps[bytes]:
         """The token of a link whose bearer reads at once; only this device and its bearer ever have it."""
-        return follow(self._make_invite(uses, lives_ms, role))
-
-    def _make_invite(self, uses: int, lives_ms: int, role: Role) -> Steps[bytes]:
         yield from self._wait_ready()
         context, secret = self._context, self._context.entropy(INVITE_SECRET_BYTES)
         chain, me = context.copy.chain, context.copy.account_id
@@ -80,11 +78,9 @@ class GroupChanges:
         assert head is not None
         return secret + head[:HEAD_BYTES]
 
-    def admit(self, account: int) -> Ticket[None]:
+    @in_steps
+    def admit(self, account: int) -> Steps[None]:
         """Who waits to be let in, by the account on the server."""
-        return follow(self._admit(account))
-
-    def _admit(self, account: int) -> Steps[None]:
         yield from self._wait_ready()
         yield from self.list_requests()
         waiting = self.requests.get(account)
@@ -132,11 +128,9 @@ class GroupChanges:
         gone = tuple(accounts)
         return follow(self._append(lambda: self._context.own.remove(gone, self._context.now_ms())))
 
-    def delete_account(self, account: int) -> Ticket[None]:
+    @in_steps
+    def delete_account(self, account: int) -> Steps[None]:
         """The own one on the server, and out of the group with it: both, or neither."""
-        return follow(self._delete_account(account))
-
-    def _delete_account(self, account: int) -> Steps[None]:
         yield from self._wait_ready()
         context = self._context
 
@@ -150,10 +144,8 @@ class GroupChanges:
         gone = tuple(invite_ids)
         return follow(self._append(lambda: self._context.own.drop(gone, self._context.now_ms())))
 
-    def set_role(self, account_id: bytes, role: Role) -> Ticket[None]:
-        return follow(self._set_role(account_id, role))
-
-    def _set_role(self, account_id: bytes, role: Role) -> Steps[None]:
+    @in_steps
+    def set_role(self, account_id: bytes, role: Role) -> Steps[None]:
         yield from self._wait_ready()
         if role is not Role.ADMIN and set(self._context.copy.chain.admins) == {account_id}:
             text = "There is no other admin of the group. Promote somebody first: lanline admin promote NAME"
