@@ -138,6 +138,20 @@ def test_different_logs_that_nobody_compares_are_noticed(monkeypatch: pytest.Mon
     expect_noticed("nobody was told", lies=True)
 
 
+def test_words_under_a_key_that_the_server_keeps_back_and_of_which_nobody_is_told_are_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Watch, "_note_unknown", lambda *_: None)
+    expect_noticed("is shown less of the group than", lies=True, first=50000)
+
+
+def test_a_server_that_shows_less_than_before_and_of_which_nobody_is_told_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(GroupCopy, "is_less_shown", False)
+    expect_noticed("is shown less of the group than", lies=True, first=50000)
+
+
 def test_an_alarm_that_does_not_wait_for_what_is_on_its_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def ring_at_once(looking: Watch) -> None:
         for author in looking._words.ahead:
