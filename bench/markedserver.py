@@ -11,7 +11,7 @@ from itertools import cycle
 from lanline.__main__ import main
 from lanline.core import cursors
 from lanline.core.furthest import Furthest
-from lanline.gateways.lanline.awaiting import AwaitingAuthors
+from lanline.gateways.lanline.awaitingauthors import AwaitingAuthors
 
 PARTS: list[tuple[object, str, object, object]] = [
     (Furthest, "note", Furthest.note, lambda *_: None),

@@ -18,10 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from chatcrowds import MESSAGE_BYTES
 from chatcrowds.lanline import keys_path
 from grouphouse.people import DeviceKeys, InviteKeys, Person, Story
+from lanline.chain.epochs import RecipientKind
 from lanline.client.chat.sealed.content import seal
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import LogChain
-from lanline.client.sealing.own import seed_box_place
+from lanline.client.sealing.ownentries import seed_box_place
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, room_key_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
@@ -33,7 +34,6 @@ from lanline.model.content import Text
 from lanline.model.groups import Box
 from lanline.model.logs import ENTRY_ID_BYTES, LogId, NewEntry
 from lanline.model.rooms import Access, Membership
-from lanline.proto.chain.epochs import RecipientKind
 from lanline.storage.api import Transaction
 from lanline.storage.sqlite.engine import SqliteEngine
 from lanline.wire.chat.entries import LogEntry

@@ -22,6 +22,8 @@ import sealedcatchup
 import sealedmemory
 import sealedserver
 from grouphouse.people import InviteKeys, Person, Story, founded
+from lanline.chain.epochs import RecipientKind, group_readers
+from lanline.chain.scopes import pair_scope
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.sealed.content import OPENED
@@ -37,8 +39,6 @@ from lanline.crypto.groups.epochs import commitment_of, room_key_of
 from lanline.crypto.groups.keys import BOX_BYTES, SealingKey, SigningKey, box_info, seal_box, verify
 from lanline.crypto.groups.said import RunKeys, Where, seal_words
 from lanline.ids import new_entry_id
-from lanline.proto.chain.epochs import RecipientKind, group_readers
-from lanline.proto.chain.scopes import pair_scope
 from lanline.testing.clock import HandClock
 from lanline.wire.chat.entries import Append, Entries, LogEntry
 from lanline.wire.chat.groups import Boxes, FoundBox

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 
+from lanline.chain.epochs import judge_epoch
+from lanline.chain.rooms import replay
+from lanline.chain.rules import follow
+from lanline.chain.state import Chain
 from lanline.crypto.groups.ids import KEY_ENTRY, device_id_of
 from lanline.crypto.groups.keys import SigningKey
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.epochs import judge_epoch
-from lanline.proto.chain.rooms import replay
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.said import decode_carried, decode_words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly

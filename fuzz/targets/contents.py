@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from lanline.chain.state import Chain
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.messages import message_of_row
 from lanline.client.chat.sealed.content import (
@@ -19,7 +20,6 @@ from lanline.client.chat.sealed.content import (
 from lanline.client.sealing.chainstate import ChainState, PeopleState, decode_state, encode_state
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.model.content import DeviceLabel, Edit, KnownDevices, KnownPerson, Text, Topic
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing.said import SAID_SUITE, TOPIC_SUITE
 
 _SUITES = (

@@ -6,14 +6,14 @@ import contextlib
 
 import msgspec
 
+from lanline.chain.rules import follow
+from lanline.chain.state import Chain
 from lanline.client.sealing.reports import Verdict, judged
 from lanline.crypto.groups.ids import KEY_ENTRY, device_id_of
 from lanline.crypto.groups.keys import SigningKey
 from lanline.crypto.groups.said import RunKeys, Where, seal_words, vouched
 from lanline.errors import MalformedPacket
 from lanline.model.content import Report
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import Chain
 from lanline.testing.said import open_words
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.said import Header, Words

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from functools import partial, wraps
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Steps = Generator["Ticket[Any]", None, T]
 _CANCELLED = RuntimeError("nobody waited for the answer")
 
@@ -106,6 +107,16 @@ def follow(steps: Steps[T]) -> Ticket[T]:
     outcome: Ticket[T] = Ticket()
     _go_on(steps, outcome)
     return outcome
+
+
+def in_steps(work: Callable[P, Steps[T]]) -> Callable[P, Ticket[T]]:
+    """What is written as steps answers with a ticket."""
+
+    @wraps(work)
+    def begin(*args: P.args, **kwargs: P.kwargs) -> Ticket[T]:
+        return follow(work(*args, **kwargs))
+
+    return begin
 
 
 def _go_on(steps: Steps[T], outcome: Ticket[T], _: object = None) -> None:

@@ -59,7 +59,8 @@ def make_folder(folder: Path) -> None:
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
         sync_folder(path.parent)
-    folder.mkdir(exist_ok=True)  # raises where a file has its name
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "it is a file", str(folder))
 
 
 def sync_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
 from lanline.core.changes import OPERATOR
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import room_key_of

@@ -9,8 +9,8 @@ import pytest
 from lanline.client.chat.sealed.alarms import alarms_kept_in
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.member import Standing
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.member import GroupStanding
+from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.words import Body, Lacks
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.wire.chat import groups
@@ -37,7 +37,7 @@ def test_a_link_damaged_in_one_letter_lets_nobody_into_anything(town: Town) -> N
             continue
         guest.join(bytes(damaged), settles=True)
         town.pass_time(0.2)
-        assert guest.member.standing is not Standing.MEMBER
+        assert guest.member.standing is not GroupStanding.MEMBER
         assert "not of this group" in guest.member.refusal
         assert guest.epoch_id is None
         town.done(ana.member.changes.drop_invites([invite_of(token)]))
@@ -49,7 +49,7 @@ def test_a_link_that_was_dropped_or_used_up_is_refused_in_a_sentence(town: Town)
     town.done(ana.member.changes.drop_invites([invite_of(dropped)]))
     first = Device(town, "first", used)
     town.pass_time(0.2)
-    assert first.member.standing is Standing.MEMBER
+    assert first.member.standing is GroupStanding.MEMBER
     for token in (dropped, used):
         late = Device(town, "late", token, joins=False)
         with pytest.raises(AssertionError, match="not of this server"):
@@ -65,13 +65,13 @@ def test_a_link_that_is_dropped_while_somebody_comes_by_it_leaves_them_asking(to
     ben.join(token, settles=True)
     town.done(ana.member.changes.drop_invites([invite_of(token)]))
     town.pass_time(12.0)
-    assert ben.member.standing is not Standing.MEMBER
+    assert ben.member.standing is not GroupStanding.MEMBER
     assert ben.member.refusal
     assert ben.epoch_id is None
     assert [each.name for each in ana.member.changes.askers] == ["ben"]
     town.done(ana.member.changes.admit(ben.account))
     town.pass_time(6.0)
-    assert ben.member.standing is Standing.MEMBER
+    assert ben.member.standing is GroupStanding.MEMBER
     assert ben.epoch_id == ana.epoch_id
 
 
@@ -83,7 +83,7 @@ def test_before_a_group_is_founded_nothing_is_sealed_and_nobody_waits(town: Town
     ana.member.end_link()
     guests = Device(town, "ben", _ordinary(town))
     town.pass_time(0.5)
-    assert guests.member.standing is Standing.NO_GROUP
+    assert guests.member.standing is GroupStanding.NO_GROUP
     assert guests.member.is_settled
     assert not guests.member.knows_group
     assert guests.words.seal(guests.lobby, bytes(16), b"to whom?") is None

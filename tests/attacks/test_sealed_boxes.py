@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from lanline.client.sealing.member import Standing
+from lanline.chain.epochs import RecipientKind
+from lanline.chain.reasons import Reason
+from lanline.client.sealing.member import GroupStanding
 from lanline.core import boxes
 from lanline.core.changes import OPERATOR
 from lanline.crypto.groups.keys import SealingKey
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.gateways.lanline import groups as gateway
 from lanline.model.groups import FOR_DEVICE
-from lanline.proto.chain.epochs import RecipientKind
-from lanline.proto.chain.reasons import Reason
 from lanline.storage.sqlite.groups import SqliteGroupsView
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Joiner, decode_joiner
@@ -62,7 +62,7 @@ def test_box_for_ghost_is_never_given(town: Town, people: tuple[Device, Device, 
     ghosts_id = decode_joiner(ana.member.changes.requests[ghost.account].joiner).sign_key
     second = Device(town, "ana")  # with the password, and not approved
     town.pass_time(0.3)
-    assert second.member.standing is Standing.WAITS
+    assert second.member.standing is GroupStanding.WAITS
     given, group = given_by(ana), ana.member.copy
     scopes = {group.chain.group_id: group.log, ana.pair(ben).log.to_bytes(32, "big"): ana.pair(ben).log}
     for kind, recipient in (
@@ -131,7 +131,7 @@ def test_first_boxes_cannot_be_squatted(town: Town, people: tuple[Device, Device
     town.settle()
     cai.join(cai.keys.invite, settles=True)
     town.pass_time(0.5)
-    assert cai.member.standing is Standing.MEMBER
+    assert cai.member.standing is GroupStanding.MEMBER
     assert cai.epoch_id == ana.epoch_id
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from lanline.client.chat.bringing import Bringing
+from lanline.client.chat.restored.bringing import Bringing
 from lanline.client.chat.sealed.content import seal
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view.values import Message
 from lanline.core.carried import BringWords
-from lanline.core.gathering import WAIT_S
+from lanline.core.chaingathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.core.rights import Judge
 from lanline.crypto.groups.ids import carried_id_of
@@ -25,9 +25,9 @@ from lanline.wire.chat.messages import decode_server_message, encode_message
 from lanline.wire.chat.offers import Carry, LostWords
 from lanline.wire.sealing.said import CarriedWords
 from lanline.wire.sealing.strict import encode_strictly
+from unit.client.chat.restored.test_logs_over_a_restore import back_up, put_back, stop
 from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.test_against_server import entries_of
-from unit.client.chat.test_logs_over_a_restore import back_up, put_back, stop
 from unit.client.chat.village import Home, Process, Village, Wire
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from lanline.chain.reasons import Reason
 from lanline.client.chat.history import History
-from lanline.client.sealing.devices import Answer, device_id_in, device_record
-from lanline.client.sealing.member import Standing
-from lanline.client.sealing.own import InviteKeys
+from lanline.client.sealing.devices import DeviceAnswer, device_id_in, device_record
+from lanline.client.sealing.member import GroupStanding
+from lanline.client.sealing.ownentries import InviteKeys
 from lanline.client.sealing.recovery import SeenGroup
 from lanline.client.sealing.recoveryfile import RecoveryFile, read_recovery_file, write_recovery_file
 from lanline.client.sealing.tables import GroupTables
@@ -21,7 +22,6 @@ from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SealingKey, SigningKey
 from lanline.crypto.passphrase import PassphraseKey
 from lanline.errors import InvalidInput, RecordMissing, RequestRefused, WrongPassphrase
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import groups
 from lanline.wire.sealing.strict import encode_strictly
 from unit.client.sealing.devices import Device, Town, came, change
@@ -63,17 +63,19 @@ def test_approval_with_swapped_key_or_foreign_account_fails_on_the_side_that_is_
     )
     chain = ana.member.copy.chain
     lies = [
-        Answer(chain.height, chain.head, eve.member.copy.device_id, b"m" * 32),
-        Answer(chain.height, b"x" * 32, ana.member.copy.device_id, _mark(code, true, chain.height, b"x" * 32, ana)),
+        DeviceAnswer(chain.height, chain.head, eve.member.copy.device_id, b"m" * 32),
+        DeviceAnswer(
+            chain.height, b"x" * 32, ana.member.copy.device_id, _mark(code, true, chain.height, b"x" * 32, ana)
+        ),
     ]
     for lie in lies:
         new.member.approval.answer = lie
         new.member._go_on()
         town.pass_time(0.3)
-        assert new.member.standing is Standing.WAITS
+        assert new.member.standing is GroupStanding.WAITS
         assert "Nothing was joined" in new.member.refusal
     approve(town, ana, code)
-    assert new.member.standing is Standing.MEMBER
+    assert new.member.standing is GroupStanding.MEMBER
 
 
 def _mark(code: str, record: bytes, height: int, head: bytes, old: Device) -> bytes:
@@ -113,17 +115,17 @@ def test_a_device_that_is_only_in_the_chain_believes_nothing_before_it_is_proven
     chain, by = new.member.copy.chain, ana.member.copy.device_id
     record = encode_strictly(device_record(new.member._context, ana.member.copy.account_id))
     for lie in (
-        Answer(chain.height, chain.head, by, b"m" * 32),
-        Answer(chain.height, b"x" * 32, by, _mark(code, record, chain.height, b"x" * 32, ana)),
-        Answer(chain.height - 1, chain.head, by, _mark(code, record, chain.height, chain.head, ana)),
+        DeviceAnswer(chain.height, chain.head, by, b"m" * 32),
+        DeviceAnswer(chain.height, b"x" * 32, by, _mark(code, record, chain.height, b"x" * 32, ana)),
+        DeviceAnswer(chain.height - 1, chain.head, by, _mark(code, record, chain.height, chain.head, ana)),
     ):
         new.member.approval.answer = lie
         new.member._go_on()
         town.pass_time(6.0)
-        assert new.member.standing is Standing.WAITS
+        assert new.member.standing is GroupStanding.WAITS
         assert "Nothing was joined" in new.member.refusal
     approve(town, ana, code)
-    assert new.member.standing is Standing.MEMBER
+    assert new.member.standing is GroupStanding.MEMBER
 
 
 def test_recovery_file_on_a_new_machine(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,10 +158,10 @@ def test_recovery_file_on_a_new_machine(town: Town, tmp_path: Path, monkeypatch:
     other = SeenGroup(kept.group_id, kept.height, b"x" * 32)
     with pytest.raises(RequestRefused, match="another group"):
         town.done(new.member.recovery.use(kept.chance, other))
-    assert new.member.standing is Standing.WAITS
+    assert new.member.standing is GroupStanding.WAITS
     town.done(new.member.recovery.use(kept.chance, kept.seen))
     town.pass_time(0.5)
-    assert new.member.standing is Standing.MEMBER
+    assert new.member.standing is GroupStanding.MEMBER
     assert new.texts() == ["before the fire"]
     town.done(new.member.devices.revoke([ana.member.copy.device_id]))
     town.pass_time(0.3)
@@ -222,7 +224,7 @@ def test_revoked_device_that_copies_a_turn_gets_no_seed(town: Town) -> None:
         [lambda t: t.groups._connection.execute("SELECT data FROM boxes").fetchall()]  # type: ignore[attr-defined]
     )[0]
     keys = [SealingKey.of_device(new.keys.device_secret), SealingKey.of_generation(new.member._context.seeds[1])]
-    from lanline.client.sealing.own import seed_box_place  # noqa: PLC0415 -- as the thief does
+    from lanline.client.sealing.ownentries import seed_box_place  # noqa: PLC0415 -- as the thief does
     from lanline.crypto.groups.keys import box_info  # noqa: PLC0415
 
     opened = set()
@@ -303,8 +305,8 @@ def test_reader_of_a_link_cannot_pose_as_its_maker(town: Town) -> None:
     keys = InviteKeys.of(token[:16])
     copy = ana.member.copy
     for signer in (keys.signer, SigningKey.of_device(token)):
+        from lanline.chain.rules import follow  # noqa: PLC0415
         from lanline.client.sealing.devices import added_entry  # noqa: PLC0415
-        from lanline.proto.chain.rules import follow  # noqa: PLC0415
         from lanline.wire.sealing.entries import DeviceKind  # noqa: PLC0415
 
         record = device_record(ana.member._context, copy.account_id)
@@ -316,7 +318,7 @@ def test_reader_of_a_link_cannot_pose_as_its_maker(town: Town) -> None:
     other = token[:16] + random.Random(1).randbytes(16)
     ben = Device(town, "ben", other)
     town.pass_time(0.3)
-    assert ben.member.standing is not Standing.MEMBER, "a link to another past than its maker's leads nowhere"
+    assert ben.member.standing is not GroupStanding.MEMBER, "a link to another past than its maker's leads nowhere"
 
 
 def test_leaver_of_a_class_link_reads_no_more(town: Town) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from lanline.chain.reasons import Reason
 from lanline.client.view.values import Unreadable
-from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import Entries, LogEntry
 from unit.client.chat.sealed.test_sealed_outbox import said, say

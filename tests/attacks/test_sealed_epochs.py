@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lanline.chain.epochs import RecipientKind
+from lanline.chain.reasons import Reason
 from lanline.client.chat.history import History, OutboxRow
 from lanline.client.sealing.words import Body, Lacks
 from lanline.crypto.groups.said import CHANCE_BYTES, RunKeys, Where, seal_words
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.epochs import RecipientKind
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import groups
 from lanline.wire.chat.messages import ClientMessage
 from lanline.wire.sealing.said import Header, Words, decode_epoch

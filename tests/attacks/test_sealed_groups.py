@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 from grouphouse.people import Story
-from lanline.client.sealing.member import Standing
+from lanline.chain.state import Chain
+from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.words import Lacks
 from lanline.core.changes import OPERATOR
 from lanline.crypto.groups.ids import KEY_ENTRY
 from lanline.errors import RefusalCode
-from lanline.proto.chain.state import Chain
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.wire.chat import entries, groups
 from lanline.wire.sealing.entries import Inviters, Joins, SetPolicy, encode_entry
@@ -59,7 +59,7 @@ def test_a_ghost_on_the_server_reads_nothing(town: Town) -> None:
     ana.say("among us")
     town.pass_time(1.0)
     assert ghost.epoch_id is None
-    assert ghost.member.standing is Standing.ASKS
+    assert ghost.member.standing is GroupStanding.ASKS
     assert ghost.words.open(ghost.lobby, ghost.heard()) == [Lacks.KEY]
     assert list(ana.member.changes.requests) == [ghost.account]
 

@@ -12,6 +12,7 @@ import pytest
 
 from lanline.client.chat import following
 from lanline.client.chat.sealed.content import PLAIN, open_sealed
+from lanline.client.sealing.devices import Devices, Waiting
 from lanline.client.sealing.keystore import KeptLabel, Keystore
 from lanline.client.view.values import NoWords
 from lanline.core.changes import Actor
@@ -26,6 +27,7 @@ from lanline.server.backup import make_backup
 from lanline.server.datafolder import DataFolder
 from lanline.storage.api import Transaction
 from lanline.storage.sqlite.database import SqliteDatabase
+from lanline.ticket import Steps, in_steps
 from lanline.wire.chat.devices import WaitingDevice
 from unit.client.chat.sealed.test_shared_trust import second_device
 from unit.client.chat.village import Process, Village
@@ -130,16 +132,19 @@ def test_a_waiting_device_is_shown_by_what_its_code_opens_and_else_as_a_device(
 ) -> None:
     """The server puts there what it wants, in plain and sealed."""
     ann, asked, found = name_first(village), list[WaitingDevice](), list[str]()
-    find = type(ann.member.devices)._find
+    find = type(ann.member.devices).find
 
-    def lied(devices: object, code: str) -> object:
-        waiting = yield from find(devices, code)  # type: ignore[arg-type]
+    @in_steps
+    def lied(devices: Devices, code: str) -> Steps[Waiting]:
+        ticket = find(devices, code)
+        yield ticket
+        waiting = ticket.result()
         [before] = ann.member.devices.waiting.values()
         asked.append(before)
         found.append(waiting.label)
         return waiting
 
-    monkeypatch.setattr(type(ann.member.devices), "_find", lied)
+    monkeypatch.setattr(type(ann.member.devices), "find", lied)
     second_device(village, NAMES[1])
     assert found == [NAMES[1]]
     [waiting] = asked

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from grouphouse.people import chance, founded
+from lanline.chain.reasons import Reason
+from lanline.chain.rules import follow
 from lanline.client.chat.history import History
 from lanline.client.sealing import epochcopy
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.own import _back
+from lanline.client.sealing.ownentries import _back
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, open_back, seal_back
 from lanline.errors import ProtocolViolation
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rules import follow
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessageReceived
 from lanline.wire.chat.entries import Append, Entries, LogEntry

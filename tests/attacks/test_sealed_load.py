@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from grouphouse.people import Person, Story
+from lanline.chain import rules
+from lanline.chain.epochs import RecipientKind
 from lanline.client.chat.sealed.content import OPENED
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.own import seed_box_place
+from lanline.client.sealing.ownentries import seed_box_place
 from lanline.core.commands import Context
 from lanline.core.rooms import enter_lobby
 from lanline.crypto.groups import said
@@ -24,8 +26,6 @@ from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.content import Text
 from lanline.model.groups import Box
 from lanline.model.logs import ENTRY_ID_BYTES, NewEntry
-from lanline.proto.chain import rules
-from lanline.proto.chain.epochs import RecipientKind
 from lanline.proto.channels import Channel
 from lanline.storage.api import Transaction
 from lanline.storage.sqlite.engine import SqliteEngine

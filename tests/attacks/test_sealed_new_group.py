@@ -11,31 +11,31 @@ from typing import Any
 import msgspec
 import pytest
 
+from lanline.chain.rules import follow
+from lanline.chain.state import Chain
 from lanline.client.chat.sealed.content import DOUBTED, EARLIER, OPENED, SUITES_OF_KEYS
 from lanline.client.chat.sealed.opening import PastGroupWords, PlainWords
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing import groupcopy
 from lanline.client.sealing.adoption import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND, Offer
+from lanline.client.sealing.otherpast import AWAITED, YOURS_TO_FOUND, OtherGroup
 from lanline.client.sealing.people import How
 from lanline.client.view.values import Unreadable
+from lanline.core.chaingathering import WAIT_S
 from lanline.core.changes import OPERATOR, Actor
-from lanline.core.gathering import WAIT_S
 from lanline.core.newgroup import BeginNewGroup
 from lanline.errors import RecordMissing, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.alarms import AlarmKind
 from lanline.model.content import Text
 from lanline.model.logs import LogId
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GetBoxes, ReadPastKeys
 from lanline.wire.sealing.entries import Role
 from lanline.wire.sealing.said import SAID_SUITE
-from unit.client.chat.test_logs_over_a_restore import back_up, put_back
+from unit.client.chat.restored.test_logs_over_a_restore import back_up, put_back
 from unit.client.chat.village import Crash, Home, Process, Village, messages, say, texts
 
 
@@ -84,7 +84,7 @@ def found(process: Process, *others: Process) -> None:
     )
 
 
-def offer(process: Process) -> Offer:
+def offer(process: Process) -> OtherGroup:
     found = process.member.copy.offer
     assert found is not None
     return found
@@ -141,7 +141,7 @@ def test_who_agrees_goes_on_in_the_new_group_and_what_was_said_stays_and_is_mark
     village.rest()
     found(ben_runs, cai_runs)
     village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
-    assert offer(cai_runs) == Offer(ben_runs.member.copy.chain.group_id, "ben", is_known=True)
+    assert offer(cai_runs) == OtherGroup(ben_runs.member.copy.chain.group_id, "ben", is_known=True)
     assert "with the key that they have in yours" in cai.warnings[-1]
     for _ in range(20):
         village.rest()

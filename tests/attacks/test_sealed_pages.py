@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from lanline.chain.reasons import Reason
 from lanline.client.chat import following
 from lanline.client.view.values import Unreadable
 from lanline.model.content import Text
-from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction
 from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.village import Home, Process, Village

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lanline.client.sealing.member import Standing
+from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.owncoming import COMES_ANEW
-from lanline.core.gathering import WAIT_S
+from lanline.core.chaingathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.storage.sqlite.connection import FILE_NAME
@@ -359,7 +359,7 @@ def test_whose_coming_was_lost_and_cannot_stand_any_more_comes_in_anew(
         town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
     connect(town, eve)
     assert eve.member.problem == ""
-    assert eve.member.standing is Standing.ASKS
+    assert eve.member.standing is GroupStanding.ASKS
     assert eve.member.copy.news[-1] == COMES_ANEW
     town.done(ana.member.changes.admit(next(iter(ana.member.changes.requests))))
     eve.say("once more")
@@ -394,4 +394,4 @@ def test_who_came_last_is_not_put_out_by_a_server_and_one_member(
     assert eve.member.copy.is_member
     eve.member.decisions.accept()
     town.pass_time(1.0)
-    assert eve.member.standing is Standing.ASKS
+    assert eve.member.standing is GroupStanding.ASKS

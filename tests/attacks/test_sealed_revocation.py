@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lanline.client.sealing.member import Standing
+from lanline.chain.epochs import Epoch, RecipientKind
+from lanline.chain.reasons import Reason
+from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.words import Body, Lacks
 from lanline.crypto.groups.keys import SealingKey, box_info
-from lanline.proto.chain.epochs import Epoch, RecipientKind
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import entries, groups
 from unit.client.sealing.devices import Device, Town
 from unit.client.sealing.test_private_rooms import found, let_in
@@ -31,7 +31,7 @@ def further(town: Town, old: Device) -> Device:
     assert code is not None
     town.done(old.member.devices.approve(town.done(old.member.devices.find(code)), code))
     town.pass_time(0.3)
-    assert new.member.standing is Standing.MEMBER
+    assert new.member.standing is GroupStanding.MEMBER
     return new
 
 

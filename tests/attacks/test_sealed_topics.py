@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from attacks.test_sealed_pages import change, show_again, started
+from lanline.chain.reasons import Reason
 from lanline.client.chat import following
 from lanline.client.chat.sealed.content import TOPIC_BEGINS
 from lanline.client.sealing import words
@@ -21,7 +22,6 @@ from lanline.client.view.values import Conversation, MessageState, Unreadable
 from lanline.core.rights import Judge
 from lanline.model.content import Text, Topic
 from lanline.model.rooms import Access
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import conversations as wire
 from lanline.wire.chat.entries import Append, LogEntry
 from lanline.wire.sealing.entries import RoomRole

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from grouphouse.people import InviteKeys, Person, Story, chance, founded, stub_of
+from lanline.chain.epochs import Epoch, judge_epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.rules import follow
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of, seal_back
 from lanline.crypto.groups.keys import SealingKey, SigningKey, box_info, is_good_sign_key, seal_box, verify
 from lanline.crypto.groups.said import RunKeys, Where, padded_size, seal_words, vouched
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.epochs import Epoch, judge_epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rules import follow
 from lanline.testing.said import open_words
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import DeviceKind, Inviters, Role

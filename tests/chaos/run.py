@@ -30,17 +30,21 @@ from serverhouse.ports import free_port
 from sim.system.ledger import Ledger, PromiseBroken, problems_of
 
 _START_LIMIT_S = 120.0
+_DRAIN_S = 60.0
 _DRAIN_LIMIT_S = 180.0
 _KINDS: tuple[type[Person], ...] = (Sender, Chatter, Follower, Chatter)
 _NAMES = ("ann", "bob", "cat", "dan")
 
 
 class Chaos:
-    def __init__(self, seed: int, minutes: float, command: Sequence[str] = LANLINE) -> None:
+    def __init__(
+        self, seed: int, minutes: float, command: Sequence[str] = LANLINE, *, drain_s: float = _DRAIN_S
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="lanline-chaos-"))
         self.seed = seed
         self.ends_at = time.monotonic() + 60 * minutes
         self.rng = random.Random(seed)
+        self._drain_s = drain_s
         self.data = self.folder / "data"
         self.port = free_port()
         self.ledger = Ledger()
@@ -141,9 +145,9 @@ class Chaos:
 
     def _drain(self) -> None:
         """In peace: what is still queued in a home goes out before anything that is said there later."""
-        for person in self.people:
-            text = person.next_text()
-            program = person.program("send", "--timeout", "60", ROOM, text)
+        last = [(person, person.next_text()) for person in self.people]
+        sends = [person.program("send", "--timeout", f"{self._drain_s:g}", ROOM, text) for person, text in last]
+        for (person, text), program in zip(last, sends, strict=True):
             self.ledger.typed[text].was_sent = program.wait(_DRAIN_LIMIT_S) == 0
             if not self.ledger.typed[text].was_sent:
                 person.problems.append(f"{person.name} cannot get rid of what is queued: {program.complaints()}")
@@ -184,6 +188,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--problems", type=int, default=20, help="how many broken promises to tell")
+    parser.add_argument("--drain", type=float, default=_DRAIN_S, help="seconds for what is queued at the end to go out")
     parser.add_argument("--program", type=Path, help="a Python file to run in place of lanline")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
@@ -191,7 +196,7 @@ def main() -> int:
     # To be asked to end is no reason to leave servers behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     command = (sys.executable, str(options.program)) if options.program else LANLINE
-    chaos = Chaos(seed, options.minutes, command)
+    chaos = Chaos(seed, options.minutes, command, drain_s=options.drain)
     problems = ["it did not come to a verdict"]
     try:
         chaos.run()

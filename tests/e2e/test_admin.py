@@ -66,14 +66,15 @@ def test_what_a_banned_admin_gave_is_shown_and_taken_back(home: House) -> None:
     assert user(home, "eve")["admin"] is False
 
 
-def test_who_bans_is_told_which_invites_ended_and_which_are_open(home: House) -> None:
+@pytest.mark.parametrize("deed", [["ban"], ["delete", "--yes"], ["lost"]])
+def test_who_puts_somebody_out_is_told_which_invites_ended_and_which_are_open(home: House, deed: list[str]) -> None:
     link = home.member("ann", "invite", "--uses", "5").stdout.splitlines()[0]
     home.join("dora", link)
     [class_link] = home.admin_json("admin", "invites")
     assert home.member("ann", "invite").returncode == 0
-    banned = home.member("ann", "admin", "ban", "dora")
-    assert f"{class_link['id']}. Others need a new link." in banned.stdout
-    assert "Open still: 1. " in banned.stdout
+    done = home.member("ann", "admin", *deed, "dora")
+    assert f"{class_link['id']}. Others need a new link." in done.stdout, done.stderr
+    assert "Open still: 1. " in done.stdout
 
 
 def test_a_name_that_nobody_has_is_told_with_one_that_is_like_it(home: House) -> None:

@@ -6,13 +6,13 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from lanline.chain.reasons import Reason
+from lanline.chain.rooms import ChainRoom, replay
+from lanline.chain.rules import follow
+from lanline.chain.state import Chain
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of
 from lanline.crypto.groups.keys import SealingKey, SigningKey, hash_of_key
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rooms import Room, replay
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import DeviceKind, Inviters, Joins, Role, RoomSuite
 from lanline.wire.sealing.said import EpochBody, LinkedBack, SignedEpoch
@@ -248,11 +248,11 @@ class Story:
     def room_role(self, room_id: bytes, by: Person, person: Person, role: entries.RoomRole) -> Reason | None:
         return self.in_room(room_id, entries.SetRoomRole, by, account=person.id, role=role)
 
-    def room(self, room_id: bytes, without: set[int] | frozenset[int] = frozenset()) -> Room:
+    def room(self, room_id: bytes, without: set[int] | frozenset[int] = frozenset()) -> ChainRoom:
         """As somebody sees it to whom the entries at these heights did not come."""
         here = {height: content for height, content in self.rooms[room_id].items() if height not in without}
         room = replay(self.chain, self.foundings[room_id], here)
-        assert isinstance(room, Room), room
+        assert isinstance(room, ChainRoom), room
         return room
 
     # -- epochs

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from grouphouse.people import InviteKeys, Person, Story, chance
+from lanline.chain.epochs import RecipientKind
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, seed_commitment_of
 from lanline.crypto.groups.ids import InviteSecrets
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
 from lanline.model.invites import invite_token_hash
-from lanline.proto.chain.epochs import RecipientKind
 from lanline.proto.channels import Channel
 from lanline.wire.chat import groups, signin
 from lanline.wire.chat.answers import Done

@@ -141,6 +141,7 @@ class Client:
         self.link = link
         self.signed_in: signin.SignedIn
         self._numbers = 0
+        self._heard: list[Any] = []
         self._read = 0
 
     @property
@@ -161,7 +162,8 @@ class Client:
 
     def heard(self) -> list[Any]:
         """All that has arrived, from the beginning."""
-        return [decode_server_message(payload) for _, payload in self.link.arrived]
+        self._heard += [decode_server_message(payload) for _, payload in self.link.arrived[len(self._heard) :]]
+        return self._heard.copy()
 
     def all(self, kind: type[M]) -> list[M]:
         return [message for message in self.heard() if isinstance(message, kind)]

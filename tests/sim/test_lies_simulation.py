@@ -9,25 +9,25 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from lanline.client.chat import lost
-from lanline.client.chat.bringing import Bringing
-from lanline.client.chat.comparison import Rehashing
+from lanline.chain import branches
+from lanline.chain.reasons import Reason
+from lanline.chain.state import Chain
+from lanline.client.chat.restored import lost
+from lanline.client.chat.restored.bringing import Bringing
+from lanline.client.chat.restored.carried import CarriedEntries
+from lanline.client.chat.restored.comparison import Rehashing
 from lanline.client.chat.sealed import watch
 from lanline.client.chat.sealed.alarms import alarms_kept_in
-from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.seenlogs import SeenLogs
-from lanline.client.chat.sealed.watch import Watch
+from lanline.client.chat.sealed.watch import ServerWatch
 from lanline.client.sealing import carrying, epochcopy, words
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.offering import Offering
-from lanline.core import gathering
+from lanline.core import chaingathering as gathering
 from lanline.model.alarms import Alarm, AlarmKind
 from lanline.model.content import Topic
-from lanline.proto.chain import branches
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
 from lanline.wire.chat.offers import LostWords
 from sim.lies.world import ROOMS, World
 from sim.run import run_lies_seed
@@ -87,14 +87,14 @@ def test_days_without_attack_tell_nothing() -> None:
 
 
 def test_an_alarm_of_any_kind_that_is_told_by_mistake_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    look = Watch.look_at_group
+    look = ServerWatch.look_at_group
 
-    def ring_all(looking: Watch) -> None:
+    def ring_all(looking: ServerWatch) -> None:
         look(looking)
         for kind in AlarmKind:
             looking.alarms.ring(Alarm(kind, f"by mistake: {kind.value}."))
 
-    monkeypatch.setattr(Watch, "look_at_group", ring_all)
+    monkeypatch.setattr(ServerWatch, "look_at_group", ring_all)
     with pytest.raises(AssertionError, match="nobody lied, and it is told") as noticed:
         Day(1).run()
     assert [kind for kind in AlarmKind if f"by mistake: {kind.value}." not in str(noticed.value)] == []
@@ -134,14 +134,14 @@ def test_a_device_that_forgets_who_has_ended_is_noticed(monkeypatch: pytest.Monk
 
 def test_different_logs_that_nobody_compares_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SeenLogs, "compare", lambda *_: None)
-    monkeypatch.setattr(Watch, "_is_after_gap", lambda *_: False)
+    monkeypatch.setattr(ServerWatch, "_is_after_gap", lambda *_: False)
     expect_noticed("nobody was told", lies=True)
 
 
 def test_words_under_a_key_that_the_server_keeps_back_and_of_which_nobody_is_told_are_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Watch, "_note_unknown", lambda *_: None)
+    monkeypatch.setattr(ServerWatch, "_note_unknown", lambda *_: None)
     expect_noticed("is shown less of the group than", lies=True, first=50000)
 
 
@@ -153,24 +153,24 @@ def test_a_server_that_shows_less_than_before_and_of_which_nobody_is_told_is_not
 
 
 def test_an_alarm_that_does_not_wait_for_what_is_on_its_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ring_at_once(looking: Watch) -> None:
+    def ring_at_once(looking: ServerWatch) -> None:
         for author in looking._words.ahead:
             looking.alarms.ring(watch.alarm(watch.AlarmKind.GROUP_KEPT_BACK, author, ""))
 
-    monkeypatch.setattr(Watch, "_ask_later", ring_at_once)
+    monkeypatch.setattr(ServerWatch, "_ask_later", ring_at_once)
     expect_noticed("nobody lied, and it is told", lies=False)
 
 
 def test_a_gap_that_is_seen_where_words_only_cannot_be_read_yet_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Watch, "_whole", {1: True, 3: True}, raising=False)
-    is_after_gap = Watch._is_after_gap
+    monkeypatch.setattr(ServerWatch, "_whole", {1: True, 3: True}, raising=False)
+    is_after_gap = ServerWatch._is_after_gap
 
-    def never_here(looking: Watch, log: int, at: int, body: watch.Body, unopened: set[bytes]) -> bool:
+    def never_here(looking: ServerWatch, log: int, at: int, body: watch.Body, unopened: set[bytes]) -> bool:
         del unopened
         looking._whole[log] = True  # as if nothing were ever read before by an earlier program
         return is_after_gap(looking, log, at, body, set())
 
-    monkeypatch.setattr(Watch, "_is_after_gap", never_here)
+    monkeypatch.setattr(ServerWatch, "_is_after_gap", never_here)
     expect_noticed("nobody lied, and it is told", lies=False)
 
 
@@ -224,7 +224,7 @@ def test_entries_that_are_signed_by_a_wrong_clock_are_noticed(monkeypatch: pytes
 
 
 def test_a_server_that_does_not_wait_for_the_others_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering.Gathering, "_has_heard_all", True)
+    monkeypatch.setattr(gathering.ChainGathering, "_has_heard_all", True)
     monkeypatch.setattr(branches, "MIN_TOLD", 1)
     expect_noticed("what one has forged was taken", lies=True)
 

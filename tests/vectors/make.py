@@ -22,14 +22,14 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from grouphouse.people import InviteKeys, Person, Story, chance
+from lanline.chain.epochs import group_readers, judge_epoch, room_readers
+from lanline.chain.reasons import Reason
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, room_key_of, seal_back, seal_prior
 from lanline.crypto.groups.keys import SealingKey, SigningKey, box_info, hash_of_key
 from lanline.crypto.groups.labels import seal_label
 from lanline.crypto.groups.rsa import RsaKey, seal_half
 from lanline.crypto.groups.said import RunKeys, Where, padded_size, seal_words
-from lanline.proto.chain.epochs import group_readers, judge_epoch, room_readers
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import DeviceKind, Inviters, Joins, Role, RoomRole
 from lanline.wire.sealing.said import Header, LinkedBack, Words

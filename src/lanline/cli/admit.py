@@ -13,7 +13,7 @@ from lanline.errors import RecordMissing
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
-    from lanline.client.sealing.changes import Asker
+    from lanline.client.sealing.groupchanges import Asker
 
 
 def admit(

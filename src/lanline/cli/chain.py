@@ -65,7 +65,7 @@ def chain(
     if new_group:
         wanted.append(do.GoOver(_agreed_on(home, timeout, is_sure=yes)))
     found = at_server(home, timeout, lambda call: [call.ask(each) for each in wanted or [do.AskChain()]][-1])
-    assert isinstance(found, do.ChainState)
+    assert isinstance(found, do.ChainReport)
     if json:
         show_json(_object(found))
         return
@@ -75,7 +75,7 @@ def chain(
         say("You go by the new group from now on. Where you are not in it yet, an admin of it has to let you in.")
 
 
-def _lines(found: do.ChainState) -> list[str]:
+def _lines(found: do.ChainReport) -> list[str]:
     lines = [
         f"This device: entry {found.height}, {found.head[:_HEAD_CHARS]}",
         f"The server:  entry {found.shown_height}, {found.shown_head[:_HEAD_CHARS]}",
@@ -95,7 +95,7 @@ def _agreed_on(home: Path, timeout: float, *, is_sure: bool) -> str:
     from lanline.client.node import groupcommands as do
 
     found = at_server(home, timeout, lambda call: call.ask(do.AskChain()))
-    assert isinstance(found, do.ChainState)
+    assert isinstance(found, do.ChainReport)
     offer = found.new_group
     if offer is None:
         raise RecordMissing("The server shows no other group than yours: there is nothing to go over to.")
@@ -122,7 +122,7 @@ def _ask(offer: do.NewGroup) -> None:
         raise InvalidInput("Then it may be a group that somebody else has put there. Nothing was changed.")
 
 
-def _object(found: do.ChainState) -> dict[str, object]:
+def _object(found: do.ChainReport) -> dict[str, object]:
     offer = found.new_group
     shown = None if offer is None else {"founder": offer.founder, "known": offer.is_known, "words": offer.words}
     return {

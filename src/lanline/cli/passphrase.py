@@ -63,12 +63,13 @@ def _check_keys(folder: Path) -> None:
 
 
 def _change(folder: Path, old: str | None, new: str | None) -> None:
-    """The process that has the keys open ends first: it would keep nothing more under the one that it knows."""
-    from lanline.client.node.start import stop_node
-    from lanline.client.sealing.lockedfile import change_passphrase
+    """The process that has the keys open lets go of them first: it would keep nothing more under the one it knows."""
+    from lanline.client.node.start import node_paused
+    from lanline.client.sealing.lockedfile import change_passphrase, check_passphrase
 
-    stop_node(folder)
-    change_passphrase(folder, old, new, os.urandom)
+    check_passphrase(folder, old, os.urandom)
+    with node_paused(folder, new or ""):
+        change_passphrase(folder, old, new, os.urandom)
 
 
 def _new_one() -> str:

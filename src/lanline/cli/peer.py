@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.nodecall import unlock
+from lanline.cli.nodecall import home_folder, unlock
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lanline.client.peer.chat import PeerChat
@@ -79,15 +78,8 @@ def peer(
         from lanline.client.peer.chat import PeerChat
 
         unlock(home, although_running=True)
-        chat = PeerChat(Home(_expanded(home)), name or _login_name(), accepts_new_key=accept_new_key)
+        chat = PeerChat(Home(home_folder(home)), name or _login_name(), accepts_new_key=accept_new_key)
         run(_sealed(chat, listen_host, listen_port, peer_host, peer_port, stay, wait))
-
-
-def _expanded(home: Path) -> Path:
-    try:
-        return home.expanduser()
-    except RuntimeError as cause:
-        raise InvalidInput("There is no home folder to keep your key in. Choose one with --home.") from cause
 
 
 def _is_terminal() -> bool:

@@ -117,7 +117,7 @@ def use(
     """  # noqa: D301 -- as above
     from lanline.cli.join import accepted_key, patience_of
     from lanline.client.joining import Group, RecoveryKey, join_server
-    from lanline.client.node.start import stop_node
+    from lanline.client.node.start import node_paused
     from lanline.client.pin import read_pin
 
     limit_s, folder = checked_timeout(timeout), home_folder(home)
@@ -135,13 +135,9 @@ def use(
         key = RecoveryKey(_typed_words("The words of your recovery key: "))
         if pin is None:
             accepted = accepted_key(folder, place, name, None, limit_s)
-    stop_node(folder)
-    joining = join_server(
-        *(folder, place, name, key),
-        accepted_key=accepted,
-        patience=patience_of(limit_s),
-    )
-    joined = run(joining, on_uvloop=False)
+    with node_paused(folder):
+        joining = join_server(folder, place, name, key, accepted_key=accepted, patience=patience_of(limit_s))
+        joined = run(joining, on_uvloop=False)
     if joined.group is not Group.IN:
         raise InvalidInput(joined.problem or "This device is not in the group yet. Try again in a moment.")
     say(f"This device is one of {joined.name}'s again.")

@@ -328,7 +328,7 @@ def _new_others_link(folder: DataFolder, home: Path) -> InviteLink:
 async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | None:
     """The one that was shown at the last start, as long as it is good for another day, and leads here."""
     from lanline.cli.admin.asking import answer
-    from lanline.client.sealing.own import shown_of
+    from lanline.client.sealing.ownentries import shown_of
     from lanline.model.invites import InviteLink, invite_token_hash
     from lanline.wire.chat.admin import Invites, ListInvites
 

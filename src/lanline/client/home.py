@@ -15,7 +15,7 @@ from lanline.client.sealing.passphrase import IDENTITY_FILE, IDENTITY_USE, given
 from lanline.crypto.identity import Identity
 from lanline.errors import IdentityProblem, MalformedPacket, WrongPassphrase
 from lanline.model.watchlinks import SECRET_BYTES
-from lanline.wholefile import create_whole, replace_whole
+from lanline.wholefile import create_whole, make_folder, replace_whole
 
 _PEERS_FILE = "known_peers.json"
 _WATCH_FILE = "watch_secret"
@@ -33,7 +33,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as cause:
             raise IdentityProblem(
                 f"The folder {folder} cannot be used: {cause.strerror}. Choose one with --home."

@@ -22,8 +22,8 @@ from lanline.client.home import Home
 from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
 from lanline.client.sealing.devices import spaced
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.member import Standing
-from lanline.client.sealing.own import shown_of
+from lanline.client.sealing.member import GroupStanding
+from lanline.client.sealing.ownentries import shown_of
 from lanline.client.sealing.recovery import SeenGroup
 from lanline.client.view.events import CallFailed, NodeEvent, SignedIn, SignInRefused
 from lanline.client.view.values import NodeState
@@ -252,8 +252,8 @@ async def _enter_group(client: chat.ChatClient, joined: Joined, limit_s: float, 
     if recovery is not None:
         await member.recovery.use(recovery.chance, recovery.seen)
         await client.wait_until(lambda: member.is_settled, limit_s)
-    elif member.standing is Standing.WAITS and not joined.is_new_account:
-        await client.wait_until(lambda: member.standing is Standing.MEMBER, _LET_IN_WITHIN_S)
+    elif member.standing is GroupStanding.WAITS and not joined.is_new_account:
+        await client.wait_until(lambda: member.standing is GroupStanding.MEMBER, _LET_IN_WITHIN_S)
         await client.wait_until(lambda: member.is_settled, limit_s)
     standing, problem = _GROUPS[member.standing], member.problem or member.refusal
     return msgspec.structs.replace(
@@ -268,12 +268,12 @@ async def _enter_group(client: chat.ChatClient, joined: Joined, limit_s: float, 
 
 
 _GROUPS = {
-    Standing.UNKNOWN: Group.OUT,
-    Standing.NO_GROUP: Group.NONE,
-    Standing.OUTSIDE: Group.OUT,
-    Standing.ASKS: Group.ASKS,
-    Standing.WAITS: Group.OUT,
-    Standing.MEMBER: Group.IN,
+    GroupStanding.UNKNOWN: Group.OUT,
+    GroupStanding.NO_GROUP: Group.NONE,
+    GroupStanding.OUTSIDE: Group.OUT,
+    GroupStanding.ASKS: Group.ASKS,
+    GroupStanding.WAITS: Group.OUT,
+    GroupStanding.MEMBER: Group.IN,
 }
 
 

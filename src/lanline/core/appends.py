@@ -185,14 +185,11 @@ class Appends:
     def _request_turn(self) -> None:
         if not self._is_due:
             self._is_due = True
-            self._clock.call_later(0.0, self._turn)
-
-    def _turn(self) -> None:
-        self._is_due = False
-        self.hand_in()
+            self._clock.call_later(0.0, self.hand_in)
 
     def hand_in(self) -> None:
         """What waits, unless a write is under way."""
+        self._is_due = False
         if not self._is_writing and self._waiting.entries:
             self._hand_in()
 

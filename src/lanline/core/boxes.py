@@ -9,9 +9,13 @@ from __future__ import annotations
 import hashlib
 from typing import ClassVar, NamedTuple
 
+from lanline.chain.epochs import Epoch, Recipient, RecipientKind, is_fresh, judge_epoch, scope_named
+from lanline.chain.offers import seed_places
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
 from lanline.core.changes import Appended, BoxesGiven, ChainGrew, Change
 from lanline.core.commands import Authority, Command, Decision
-from lanline.core.groupstate import EPOCH_SUITE, GroupState, Member
+from lanline.core.groupstate import EPOCH_SUITE, ChainMember, GroupState
 from lanline.core.keyentries import BOXES_WAIT_MS, check_whole, does_not_hold
 from lanline.core.refusals import stale_keys
 from lanline.core.rights import check_quota
@@ -19,10 +23,6 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.groups import FOR_DEVICE, MAX_BOXES_FROM_HELPERS, Box
 from lanline.model.invites import invite_token_hash
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
-from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, is_fresh, judge_epoch, scope_named
-from lanline.proto.chain.offers import seed_places
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
 from lanline.storage.api import Transaction, View
 
 _MAX_BOXES_OF_STRANGER = 4
@@ -82,7 +82,7 @@ class PutBoxes(Command[None], frozen=True):
         return None, (BoxesGiven(self.scope, self.epoch_id, frozenset(each.recipient for each in given)),)
 
     def _of_seed(
-        self, transaction: Transaction, by: Authority, state: GroupState, member: Member | None
+        self, transaction: Transaction, by: Authority, state: GroupState, member: ChainMember | None
     ) -> list[NewBox]:
         """To the devices of one's own account; somebody who comes brings that of the first device before the entry."""
         if any(each.kind != FOR_DEVICE for each in self.boxes):
@@ -156,7 +156,7 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
             changes = (*changes, ChainGrew(state))
         return begun, changes
 
-    def _judged(self, view: View, state: GroupState, scope: Scope, member: Member) -> Epoch:
+    def _judged(self, view: View, state: GroupState, scope: Scope, member: ChainMember) -> Epoch:
         known = view.groups.epoch_ids(scope.id)
         epoch = judge_epoch(state.chain, scope.id, scope.reads_at, known, self.content)
         if isinstance(epoch, Reason):
@@ -187,14 +187,14 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
         return Begun(at.sequence), changes
 
 
-class WantBoxes(Command[Member], frozen=True):
+class WantBoxes(Command[ChainMember], frozen=True):
     """What was given does not open, or nothing was: helpers' boxes are dropped, and others are asked for one."""
 
     log: LogId
     scope: bytes
     epoch_ids: tuple[bytes, ...]
 
-    def decide(self, transaction: Transaction, by: Authority) -> Decision[Member]:
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[ChainMember]:
         state = by.context.groups.at(transaction)
         member = member_of(transaction, by, state)
         if member is None:
@@ -252,12 +252,12 @@ def _recovery_keys(view: View, by: Authority, state: GroupState, scope: bytes) -
     return state.chain.recovery_keys(scope)
 
 
-def member_of(view: View, by: Authority, state: GroupState) -> Member | None:
+def member_of(view: View, by: Authority, state: GroupState) -> ChainMember | None:
     device = view.accounts.device(by.actor.device)
     return None if device is None else state.member_by_link(device.fingerprint)
 
 
-def _scope(view: View, by: Authority, log: LogId, named: bytes | None, member: Member) -> Scope:
+def _scope(view: View, by: Authority, log: LogId, named: bytes | None, member: ChainMember) -> Scope:
     """Of a log in which epochs' statements lie. Nobody has a say there who does not read it."""
     groups = by.context.groups
     state, scope = groups.at(view), groups.scope_of(view, log, named)

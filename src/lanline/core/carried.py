@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
+from lanline.chain.words import author_of_carried, carried_content, judge_epoch_of_carried
 from lanline.core.boxes import member_of
 from lanline.core.changes import Appended, Change
 from lanline.core.commands import Authority, Command, Decision, unknown_conversation
@@ -17,9 +20,6 @@ from lanline.core.history import check_not_gathering
 from lanline.core.keyentries import check_whole
 from lanline.core.rights import Judge, check_quota
 from lanline.model.logs import ENTRY_COST_BYTES, Entry, LogId, NewEntry
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.words import author_of_carried, carried_content, judge_epoch_of_carried
 from lanline.storage.api import Transaction
 
 NEVER_FRESH = -1
@@ -36,7 +36,7 @@ _NAME_TAKEN = "who brings it has said something else under the id that it would 
 _NO_EPOCH = "the key under which it was sealed is lost"
 
 
-class Lost(NamedTuple):
+class LostByServer(NamedTuple):
     entry_id: bytes
     said: bytes
     statement: bytes
@@ -51,7 +51,7 @@ class BringWords(Command[tuple[str, ...]], frozen=True):
     """Why each is not taken; empty: it stands."""
 
     log: LogId
-    words: tuple[Lost, ...]
+    words: tuple[LostByServer, ...]
 
     fills_disk: ClassVar[bool] = True
 
@@ -76,7 +76,7 @@ class BringWords(Command[tuple[str, ...]], frozen=True):
         return refusals, self._append(transaction, by, scope, taken) if taken else ()
 
     def _judged(
-        self, transaction: Transaction, by: Authority, state: GroupState, scope: Scope, lost: Lost
+        self, transaction: Transaction, by: Authority, state: GroupState, scope: Scope, lost: LostByServer
     ) -> str | _Taken:
         """Why not, empty where it stands; or what is to be appended."""
         sealed = author_of_carried(state.chain, scope, lost.entry_id, lost.said)

@@ -150,6 +150,11 @@ class DeviceAnswered(msgspec.Struct, frozen=True):
     request: DeviceRequest
 
 
+class FilmSpaceLimited(msgspec.Struct, frozen=True):
+    most_bytes: int
+    """Of all films together; 0: as much as the disk has."""
+
+
 class ServerWarned(msgspec.Struct, frozen=True):
     """Something that its admins should see to."""
 
@@ -172,6 +177,7 @@ Change = (
     | RequestLeft
     | DeviceAsked
     | DeviceAnswered
+    | FilmSpaceLimited
     | ServerWarned
 )
 Handlers = dict[type, Callable[[Any], None]]

@@ -12,16 +12,17 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from lanline.chain.state import Chain
 from lanline.clock import Clock
 from lanline.core import signin
 from lanline.core.accounts import Accounts
 from lanline.core.appends import Appends, Author
+from lanline.core.chaingathering import ChainGathering
 from lanline.core.changes import OPERATOR, Actor, ChangeStream
 from lanline.core.commands import Authority, Command, Context, Decision, authority_of
 from lanline.core.conversations import Conversations
 from lanline.core.cursors import Cursors
 from lanline.core.endings import DeleteSilent
-from lanline.core.gathering import Gathering
 from lanline.core.groupstate import GroupState, GroupStates
 from lanline.core.history import History
 from lanline.core.housekeeping import Housekeeping
@@ -40,9 +41,8 @@ from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite, invite_token_hash
 from lanline.model.logs import Appended, Entry, LogId
 from lanline.model.settings import ServerSettings
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Store, Transaction, View
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, Ticket, follow, in_steps
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class Core:
         """As it was when the core was opened."""
         self.clock = clock
         self.stream = ChangeStream()
-        self.gathering = Gathering(clock, self._take_branch, self.stream.emit)
+        self.gathering = ChainGathering(clock, self._take_branch, self.stream.emit)
         self.history = History(store, clock, entropy)
         self.accounts = Accounts()
         self.conversations = Conversations()
@@ -104,11 +104,10 @@ class Core:
         ):
             self.stream.add_part(part.handlers())
 
-    def open(self) -> Ticket[None]:
+    @in_steps
+    def open(self) -> Steps[None]:
         """Reads what is kept."""
-        return follow(self._open())
 
-    def _open(self) -> Steps[None]:
         def load(view: View) -> None:
             for part in (self.accounts, self.conversations, self.presence, self.history):
                 part.load(view)
@@ -121,11 +120,9 @@ class Core:
 
     # Commands.
 
-    def do(self, actor: Actor, command: Command[T]) -> Ticket[T]:
+    @in_steps
+    def do(self, actor: Actor, command: Command[T]) -> Steps[T]:
         """The outcome once it is on the disk, or RequestRefused, InvalidInput, RecordProblem, StorageError."""
-        return follow(self._do(actor, command))
-
-    def _do(self, actor: Actor, command: Command[T]) -> Steps[T]:
         self.check_pace(actor)
         if command.fills_disk:
             self.check_disk(is_admin=self.accounts.is_admin(actor.account))
@@ -175,27 +172,22 @@ class Core:
         """Then `presence.come`. A ticket that is cancelled meanwhile ends it before the next step."""
         return follow(self.sign_in.join(asked) if isinstance(asked, signin.Join) else self.sign_in.by_key(asked))
 
-    def change_password(self, actor: Actor, asked: signin.ChangePassword | signin.SetPassword) -> Ticket[None]:
-        def steps() -> Steps[None]:
-            self.check_pace(actor)
-            if isinstance(asked, signin.ChangePassword):
-                yield from self.sign_in.change_password(actor, asked)
-            else:
-                yield from self.sign_in.set_password(actor, asked)
+    @in_steps
+    def change_password(self, actor: Actor, asked: signin.ChangePassword | signin.SetPassword) -> Steps[None]:
+        self.check_pace(actor)
+        if isinstance(asked, signin.ChangePassword):
+            yield from self.sign_in.change_password(actor, asked)
+        else:
+            yield from self.sign_in.set_password(actor, asked)
 
-        return follow(steps())
-
+    @in_steps
     def make_invite(
         self, actor: Actor, uses: int = 1, expires_in_s: float | None = None, *, grants_admin: bool = False
-    ) -> Ticket[bytes]:
+    ) -> Steps[bytes]:
         """The token, which nothing keeps."""
         token = new_token(self.entropy)
-
-        def steps() -> Steps[bytes]:
-            yield from self.do(actor, MakeInvite(invite_token_hash(token), uses, expires_in_s, grants_admin)).wait()
-            return token
-
-        return follow(steps())
+        yield from self.do(actor, MakeInvite(invite_token_hash(token), uses, expires_in_s, grants_admin)).wait()
+        return token
 
     def make_first_invite(self, expires_in_s: float) -> Ticket[bytes]:
         """The token, for whoever sets the server up, and is its first admin. There is never more than one."""
@@ -231,25 +223,19 @@ class Core:
 
     # Questions.
 
-    def ask(self, actor: Actor, look: Callable[[View, Authority], T]) -> Ticket[T]:
+    @in_steps
+    def ask(self, actor: Actor, look: Callable[[View, Authority], T]) -> Steps[T]:
         """What only the store knows."""
+        self.check_pace(actor)
+        context = self.context()
+        return (yield from self.store.read(lambda view: look(view, authority_of(view, actor, context))).wait())
 
-        def steps() -> Steps[T]:
-            self.check_pace(actor)
-            context = self.context()
-            return (yield from self.store.read(lambda view: look(view, authority_of(view, actor, context))).wait())
-
-        return follow(steps())
-
-    def read_before(self, actor: Actor, log: LogId, before: int, limit: int, max_bytes: int) -> Ticket[list[Entry]]:
+    @in_steps
+    def read_before(self, actor: Actor, log: LogId, before: int, limit: int, max_bytes: int) -> Steps[list[Entry]]:
         """The newest that precede, oldest first. Never what is committed and not yet told."""
-
-        def steps() -> Steps[list[Entry]]:
-            self.check_pace(actor)
-            end = min(before, self.conversations.readable(log, actor.account).head + 1)
-            return (yield from self.store.read(lambda view: view.logs.before(log, end, limit, max_bytes)).wait())
-
-        return follow(steps())
+        self.check_pace(actor)
+        end = min(before, self.conversations.readable(log, actor.account).head + 1)
+        return (yield from self.store.read(lambda view: view.logs.before(log, end, limit, max_bytes)).wait())
 
     def read_after(self, log: LogId, after: int, limit: int, max_bytes: int) -> Ticket[list[Entry]]:
         """For a gateway that has seen to it that whoever is sent this may read it."""
@@ -284,12 +270,10 @@ class Core:
 
     # The end.
 
-    def close(self) -> Ticket[None]:
+    @in_steps
+    def close(self) -> Steps[None]:
         """Takes no more; settled when all that was taken is on the disk. The store stays open."""
         self.is_closing = True
-        return follow(self._close())
-
-    def _close(self) -> Steps[None]:
         self.housekeeping.close()
         self.gathering.close()
         self.presence.close()

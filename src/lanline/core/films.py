@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from lanline.clock import Clock
-from lanline.core.changes import Actor
-from lanline.core.commands import not_an_admin
+from lanline.core.changes import Actor, FilmSpaceLimited, Handlers
+from lanline.core.commands import Authority, Command, Decision, not_an_admin
 from lanline.core.journal import note_by
 from lanline.core.limits import Buckets
 from lanline.core.refusals import slow_down
@@ -17,8 +17,8 @@ from lanline.model.accounts import AccountId
 from lanline.model.films import FilmPlan, Library, checked_film_name, checked_lines, size_text
 from lanline.model.journal import Deed
 from lanline.model.settings import ServerSettings
-from lanline.storage.api import Store, View
-from lanline.ticket import Steps, Ticket, follow
+from lanline.storage.api import Store, Transaction, View
+from lanline.ticket import Steps, Ticket, in_steps
 
 _SPACE_SETTING = "film space"
 _IDLE_S = 30.0
@@ -79,6 +79,17 @@ class _Upload:
         self.asked_at = now
 
 
+class LimitFilms(Command[None], frozen=True):
+    most_bytes: int
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        by.check_admin()
+        transaction.settings.put(_SPACE_SETTING, str(self.most_bytes).encode())
+        detail = f"all may take {self.most_bytes} bytes"
+        note_by(transaction, by.context.now_ms, by.actor, Deed.FILM_CHANGED, detail=detail)
+        return None, (FilmSpaceLimited(self.most_bytes),)
+
+
 class Films:
     """`shelf` is None on a server that keeps none, which has then no films at all."""
 
@@ -108,6 +119,12 @@ class Films:
     def load(self, view: View) -> None:
         self.most_bytes = int(view.settings.get(_SPACE_SETTING) or b"0")
 
+    def handlers(self) -> Handlers:
+        return {FilmSpaceLimited: self._note_limited}
+
+    def _note_limited(self, change: FilmSpaceLimited) -> None:
+        self.most_bytes = change.most_bytes
+
     @property
     def playing(self) -> int:
         return len(self._plays)
@@ -119,11 +136,9 @@ class Films:
 
     # Playing.
 
-    def open(self, actor: Actor, name: str) -> Ticket[tuple[int, FilmPlan]]:
+    @in_steps
+    def open(self, actor: Actor, name: str) -> Steps[tuple[int, FilmPlan]]:
         """A number for the play, which its program alone may use."""
-        return follow(self._open(actor, name))
-
-    def _open(self, actor: Actor, name: str) -> Steps[tuple[int, FilmPlan]]:
         shelf = self._needed()
         self._make_room(actor)
         film = yield from _told(shelf.open(name))
@@ -166,27 +181,24 @@ class Films:
 
     # Changing.
 
-    def begin_upload(self, actor: Actor, name: str, lines: int, size: int, digest: bytes) -> Ticket[int]:
+    @in_steps
+    def begin_upload(self, actor: Actor, name: str, lines: int, size: int, digest: bytes) -> Steps[int]:
         """How much of it is here already, from an upload that was cut short."""
-
-        def steps() -> Steps[int]:
-            shelf = self._checked_uploader(actor)
-            checked_film_name(name)
-            checked_lines(lines)
-            upload = int(actor.account), digest
-            self._check_uploads(upload)
-            if self.most_bytes:
-                yield from self._check_space(shelf, upload, size)
-            self._uploads[upload] = _Upload(size, self._clock.now())
-            begin = shelf.uploads.begin
-            try:
-                has_bytes: int = yield from shelf.run(lambda: begin(actor.account, name, lines, digest)).wait()
-            except LanlineError:
-                del self._uploads[upload]
-                raise
-            return has_bytes
-
-        return follow(steps())
+        shelf = self._checked_uploader(actor)
+        checked_film_name(name)
+        checked_lines(lines)
+        upload = int(actor.account), digest
+        self._check_uploads(upload)
+        if self.most_bytes:
+            yield from self._check_space(shelf, upload, size)
+        self._uploads[upload] = _Upload(size, self._clock.now())
+        begin = shelf.uploads.begin
+        try:
+            has_bytes: int = yield from shelf.run(lambda: begin(actor.account, name, lines, digest)).wait()
+        except LanlineError:
+            del self._uploads[upload]
+            raise
+        return has_bytes
 
     def _check_uploads(self, upload: tuple[int, bytes]) -> None:
         since = self._clock.now() - _UPLOAD_IDLE_S
@@ -218,15 +230,13 @@ class Films:
         self._check_disk(actor.account)
         return shelf.run(lambda: shelf.uploads.put(actor.account, digest, offset, data))
 
-    def end_upload(self, actor: Actor, name: str, lines: int, digest: bytes) -> Ticket[None]:
-        def steps() -> Steps[None]:
-            shelf = self._checked_uploader(actor)
-            checked_film_name(name)
-            self._uploads.pop((int(actor.account), digest), None)
-            yield from _told(shelf.run(lambda: shelf.uploads.end(actor.account, name, checked_lines(lines), digest)))
-            yield from self._note(actor, f"{name}, {lines} lines, uploaded")
-
-        return follow(steps())
+    @in_steps
+    def end_upload(self, actor: Actor, name: str, lines: int, digest: bytes) -> Steps[None]:
+        shelf = self._checked_uploader(actor)
+        checked_film_name(name)
+        self._uploads.pop((int(actor.account), digest), None)
+        yield from _told(shelf.run(lambda: shelf.uploads.end(actor.account, name, checked_lines(lines), digest)))
+        yield from self._note(actor, f"{name}, {lines} lines, uploaded")
 
     def rename(self, actor: Actor, name: str, new: str) -> Ticket[None]:
         self._check_admin(actor)
@@ -238,25 +248,12 @@ class Films:
         what = name if lines is None else f"{name}, {lines} lines"
         return self._noted(actor, self._needed().remove(name, lines), f"{what}, removed")
 
-    def limit(self, actor: Actor, most_bytes: int) -> Ticket[None]:
-        self._check_admin(actor)
-
-        def steps() -> Steps[None]:
-            value = str(most_bytes).encode()
-            yield from self._store.write(lambda transaction: transaction.settings.put(_SPACE_SETTING, value)).wait()
-            self.most_bytes = most_bytes
-            yield from self._note(actor, f"all may take {most_bytes} bytes")
-
-        return follow(steps())
-
     # The journal, of what is a file and in no transaction.
 
-    def _noted(self, actor: Actor, change: Ticket[None], detail: str) -> Ticket[None]:
-        def steps() -> Steps[None]:
-            yield from change.wait()
-            yield from self._note(actor, detail)
-
-        return follow(steps())
+    @in_steps
+    def _noted(self, actor: Actor, change: Ticket[None], detail: str) -> Steps[None]:
+        yield from change.wait()
+        yield from self._note(actor, detail)
 
     def _note(self, actor: Actor, detail: str) -> Steps[None]:
         now_ms = self._clock.now_ms()

@@ -1,6 +1,6 @@
 """Owns what the chain of the group says where the database stands: remembered by its head, or read anew from its log.
 
-The rules are `proto/chain`, which every client runs too. A state never changes, so any thread that asks may keep it;
+The rules are `lanline.chain`, which every client runs too. A state never changes, so any thread that asks may keep it;
 only the one that writes makes the next one out of the newest.
 """
 
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lanline.chain.roomoffers import founding_of, height_of
+from lanline.chain.rooms import ChainRoom, catch_up, replay
+from lanline.chain.rules import follow
+from lanline.chain.scopes import Scope, group_scope, pair_scope, room_scope, rsa_pair_scope
+from lanline.chain.state import Chain
 from lanline.errors import StorageDamaged
 from lanline.model.accounts import AccountId
 from lanline.model.groups import ChainHead
 from lanline.model.logs import LogId
 from lanline.model.rooms import Access
-from lanline.proto.chain.roomoffers import founding_of, height_of
-from lanline.proto.chain.rooms import Room, catch_up, replay
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.scopes import Scope, group_scope, pair_scope, room_scope, rsa_pair_scope
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import View
 
 KEY_SUITE, STUB_SUITE, EPOCH_SUITE, SAID_SUITE = "key/1", "stub/1", "epoch/1", "said/1"
@@ -28,7 +28,7 @@ _KEPT_ROOMS = 1000
 _READ_AT_ONCE = 1000
 
 
-class Member(NamedTuple):
+class ChainMember(NamedTuple):
     """Who a link is by the chain."""
 
     account_id: bytes
@@ -45,19 +45,19 @@ class GroupState:
         self.log = log
         self.chain = chain
         self.is_awaited = is_awaited
-        self._by_link: dict[bytes, Member] | None = None
+        self._by_link: dict[bytes, ChainMember] | None = None
 
     @property
     def is_founded(self) -> bool:
         return self.chain.height > 0
 
-    def member_by_link(self, fingerprint: bytes) -> Member | None:
+    def member_by_link(self, fingerprint: bytes) -> ChainMember | None:
         """By the key of a link: a live device of a member."""
         if self._by_link is None:
             chain = self.chain
             live = (each for account in chain.names.values() for each in chain.accounts[account].devices)
             self._by_link = {
-                chain.devices[each].link_fingerprint: Member(chain.devices[each].account, each) for each in live
+                chain.devices[each].link_fingerprint: ChainMember(chain.devices[each].account, each) for each in live
             }
         return self._by_link.get(fingerprint)
 
@@ -81,7 +81,7 @@ class GroupState:
 class _KnownRoom(NamedTuple):
     head: bytes
     """Of the chain, at the height of the room."""
-    room: Room
+    room: ChainRoom
     through: int
     """In the room's log."""
 
@@ -108,7 +108,7 @@ class GroupStates:
         self._known[state.chain.head] = state
         return state
 
-    def room_at(self, view: View, log: LogId) -> Room | None:
+    def room_at(self, view: View, log: LogId) -> ChainRoom | None:
         """A private room as its members have signed it, at the head of the chain. None: it is none."""
         room_id = view.groups.private_room(log)
         if room_id is None:
@@ -124,12 +124,12 @@ class GroupStates:
             contents, through = _contents(view, log, 0)
             founding = next(each for each in contents.values() if founding_of(each) == room_id)
             replayed = replay(chain, founding, contents)
-            assert isinstance(replayed, Room), "the entry that founded a room does not hold"
+            assert isinstance(replayed, ChainRoom), "the entry that founded a room does not hold"
             room = replayed
         self.keep_room(chain, room, through)
         return room
 
-    def keep_room(self, chain: Chain, room: Room, through: int) -> None:
+    def keep_room(self, chain: Chain, room: ChainRoom, through: int) -> None:
         if len(self._rooms) >= _KEPT_ROOMS:
             self._rooms.clear()
         self._rooms[room.room_id] = _KnownRoom(chain.head, room, through)

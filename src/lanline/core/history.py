@@ -18,7 +18,7 @@ from lanline.ticket import Ticket
 _LOG = logging.getLogger(__name__)
 CHAIN_SETTING = "chain"
 GATHERING = b"\0"
-"""As that setting: what the group's chain has lost is being gathered (`gathering`). Later, the head that it came to."""
+"""As that setting: what the group's chain has lost is being gathered. Later, the head that it came to."""
 _SETTING = "epoch"  # its name in databases, from when it was called so
 _BYTES = 16
 _AGAIN_S = 1.0

@@ -11,6 +11,10 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
+from lanline.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request, keys_of_request
+from lanline.chain.reasons import Reason
+from lanline.chain.rooms import ChainRoom
+from lanline.chain.state import Chain
 from lanline.core import accounts
 from lanline.core.changes import Appended, ChainGrew, Change, RequestLeft
 from lanline.core.commands import Authority, Command, Decision
@@ -26,10 +30,6 @@ from lanline.model.groups import FOR_DEVICE, EntryRequest
 from lanline.model.invites import Invite
 from lanline.model.journal import Deed
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
-from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request, keys_of_request
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rooms import Room as PrivateRoom
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction, View
 
 MAX_ASKEW_MS = 5 * 60 * 1000
@@ -169,7 +169,7 @@ def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyP
     return KeyPlace(log, at.sequence, offer.chain.height), offer, changes
 
 
-def check_whole(room: PrivateRoom) -> None:
+def check_whole(room: ChainRoom) -> None:
     """Raises RequestRefused where a restored server waits for entries of it."""
     if room.lacking:
         text = "The server has lost who is in this room, and waits for somebody of it. It goes on by itself."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lanline.chain.rooms import ChainRoom
 from lanline.core.changes import Change
 from lanline.core.commands import Authority
 from lanline.core.groupstate import GroupState
@@ -11,7 +12,6 @@ from lanline.core.memberships import put, stepped
 from lanline.model.accounts import AccountId
 from lanline.model.logs import LogId
 from lanline.model.rooms import Access, Membership, Role, Room, Standing
-from lanline.proto.chain.rooms import Room as PrivateRoom
 from lanline.storage.api import Transaction
 
 
@@ -20,8 +20,8 @@ def follow_members(
     by: Authority,
     state: GroupState,
     log: LogId,
-    before: PrivateRoom | Sequence[AccountId],
-    after: PrivateRoom,
+    before: ChainRoom | Sequence[AccountId],
+    after: ChainRoom,
 ) -> list[Change]:
     """`before`: of a room that is founded just now, those who go where its entry does not name them."""
     room = transaction.rooms.by_log(log)
@@ -31,7 +31,7 @@ def follow_members(
         for account_id, role in after.members.items()
         if (account := state.account_of(transaction, account_id)) is not None
     }
-    if isinstance(before, PrivateRoom):
+    if isinstance(before, ChainRoom):
         accounts = (state.account_of(transaction, each) for each in before.members.keys() - after.members.keys())
         gone = {account for account in accounts if account is not None}
     else:
@@ -73,7 +73,7 @@ def follow_group(transaction: Transaction, by: Authority, before: GroupState, af
     return changes
 
 
-def _members_before(before: GroupState, after: GroupState, room: PrivateRoom) -> set[bytes] | None:
+def _members_before(before: GroupState, after: GroupState, room: ChainRoom) -> set[bytes] | None:
     """Those who were in until this entry, where any of them has gone."""
     gone = set(before.chain.names.values()) - set(after.chain.names.values())
     were = {each for each in gone if room.reads_at(each, before.chain.height)}
@@ -81,7 +81,7 @@ def _members_before(before: GroupState, after: GroupState, room: PrivateRoom) ->
 
 
 def _followed(
-    transaction: Transaction, by: Authority, before: GroupState, log: LogId, gone: set[bytes], room: PrivateRoom
+    transaction: Transaction, by: Authority, before: GroupState, log: LogId, gone: set[bytes], room: ChainRoom
 ) -> list[Change]:
     stands = transaction.rooms.by_log(log)
     assert stands is not None

@@ -11,6 +11,9 @@ from typing import ClassVar
 
 import msgspec
 
+from lanline.chain.reasons import Reason
+from lanline.chain.roomoffers import RoomOffer, judge_room_offer
+from lanline.chain.rooms import ChainRoom
 from lanline.core.changes import Appended, ChainGrew, Change, RoomChanged
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, STUB_SUITE, GroupState
@@ -21,9 +24,6 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
 from lanline.model.rooms import Access, Role, Room
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.roomoffers import RoomOffer, judge_room_offer
-from lanline.proto.chain.rooms import Room as PrivateRoom
 from lanline.storage.api import Transaction
 
 _NOBODY = AccountId(0), DeviceId(0)
@@ -112,7 +112,7 @@ def _check_may_bring(transaction: Transaction, by: Authority, room: Room, *, is_
 
 
 def _check_not_banned(
-    transaction: Transaction, state: GroupState, room: Room, before: PrivateRoom | None, after: PrivateRoom
+    transaction: Transaction, state: GroupState, room: Room, before: ChainRoom | None, after: ChainRoom
 ) -> None:
     for account_id in after.members.keys() - (set() if before is None else before.members.keys()):
         account = state.account_of(transaction, account_id)

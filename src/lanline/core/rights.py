@@ -5,6 +5,8 @@ What was found holds until a right changes; who keeps it is `appends`.
 
 from __future__ import annotations
 
+from lanline.chain.epochs import is_fresh
+from lanline.chain.offers import said_under
 from lanline.core.commands import check_still_known, unknown_conversation
 from lanline.core.groupstate import SEALED_SUITES, TOPIC_SUITE, GroupStates
 from lanline.core.refusals import not_sealed, stale_keys
@@ -13,8 +15,6 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_COST_BYTES, LogId, NewEntry
 from lanline.model.rooms import Membership, Role
-from lanline.proto.chain.epochs import is_fresh
-from lanline.proto.chain.offers import said_under
 from lanline.storage.api import Transaction, View
 
 Key = tuple[LogId, AccountId, DeviceId, str, bytes]

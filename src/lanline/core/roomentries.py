@@ -10,6 +10,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import ClassVar
 
+from lanline.chain.roomoffers import founding_of, full_entry_of
+from lanline.chain.rooms import ChainRoom, replay
+from lanline.chain.state import Chain
 from lanline.core.changes import Appended, Change, RoomChanged
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, GroupState, room_contents
@@ -20,10 +23,6 @@ from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Room
-from lanline.proto.chain.roomoffers import founding_of, full_entry_of
-from lanline.proto.chain.rooms import Room as PrivateRoom
-from lanline.proto.chain.rooms import replay
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction, View
 
 
@@ -50,7 +49,7 @@ def _bring(transaction: Transaction, by: Authority, state: GroupState, content: 
         return []
     changes: list[Change] = []
     before = None if log is None else by.context.groups.room_at(transaction, log)
-    known: PrivateRoom | Sequence[AccountId] = before or ()
+    known: ChainRoom | Sequence[AccountId] = before or ()
     if log is None:
         made = _make_room(transaction, by, state, found.name or b"")
         if made is None:
@@ -85,7 +84,7 @@ def holding(view: View, chain: Chain, contents: Sequence[bytes]) -> set[int]:
         known = entries if log is None else room_contents(view, log) | entries
         founding = next((each for each in known.values() if founding_of(each) == room_id), None)
         room = None if founding is None else replay(chain, founding, known)
-        if isinstance(room, PrivateRoom):
+        if isinstance(room, ChainRoom):
             heights |= entries.keys() - {height for height, _ in room.broken}
     return heights
 

@@ -187,7 +187,7 @@ class SignIn:
                 if not is_right:
                     core.wrong_passwords.note("" if account is None else account.name, asked.host)
                 if account is None or not is_right:
-                    raise _turned_away(name, asked.token, may_make)
+                    raise _turned_away(name, asked.token, may_make, is_wrong=True)
         if account is None:
             self._check_room_for_more()
             make = partial(_make_account, core.context(), asked, name, password_hash, is_invited)
@@ -335,10 +335,12 @@ def _banned(account: Account) -> RequestRefused:
     return RequestRefused(RefusalCode.BANNED, f"You are banned from this server{why}. Ask its admin.")
 
 
-def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefused:
+def _turned_away(name: str, token: bytes | None, may_make: bool, is_wrong: bool = False) -> RequestRefused:
     """The same for a name that nobody has as for a wrong password, unless one may make accounts and so may know."""
     if may_make:
         text = f"The name {name} is taken: give its password, or choose another name."
+        if is_wrong:
+            text = f"This is not the password of {name}. Try again, or choose another name."
         return RequestRefused(RefusalCode.NAME_TAKEN, text)
     if token is not None:
         text = (

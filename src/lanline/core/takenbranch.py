@@ -9,6 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from lanline.chain.branches import lengthened
+from lanline.chain.offers import signed_by
+from lanline.chain.reasons import Reason
+from lanline.chain.state import Chain
 from lanline.core import accounts
 from lanline.core.changes import AccountChanged, Appended, ChainGrew, Change, DeviceChanged
 from lanline.core.commands import Authority, Command, Decision
@@ -22,10 +26,6 @@ from lanline.errors import NameTaken, RecordExists, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.journal import Deed, NewJournalEntry
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, NewEntry
-from lanline.proto.chain.branches import lengthened
-from lanline.proto.chain.offers import signed_by
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction, View
 
 Item = tuple[str, bytes]

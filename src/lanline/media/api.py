@@ -157,9 +157,6 @@ class Encoder(Protocol):
     def request_key(self) -> None:
         """The next frame is a key frame."""
 
-    def set_quality(self, quality: int) -> None:
-        """10 to 95, from the next frame on. For what has a bit rate: the rate that looks like it."""
-
     def set_bitrate(self, bits_per_s: int) -> None:
         """From the next frame on. JPEG finds the quality that keeps to it."""
 

@@ -28,7 +28,6 @@ ENTRY_COST_BYTES = 100
 class LogKind(Enum):
     ROOM = "room"
     DIRECT = "direct"
-    MAILBOX = "mailbox"
     CHAIN = "chain"
     """Of the group: who may read. Everybody who is signed in reads it."""
     ENDED = "ended"

@@ -29,7 +29,7 @@ MANIFEST = "manifest.json"
 SMALL_FILES = (IDENTITY_FILE, OPERATOR_FILE, CONFIG_FILE)
 
 
-class Member(msgspec.Struct, frozen=True):
+class BackupFile(msgspec.Struct, frozen=True):
     size_bytes: int
     sha256: str
 
@@ -38,7 +38,7 @@ class Manifest(msgspec.Struct, frozen=True):
     lanline_backup: int
     """The format: another number is another format."""
     made_ms: int
-    members: dict[str, Member]
+    members: dict[str, BackupFile]
 
 
 def make_backup(database: Database, target: Path) -> Manifest:
@@ -48,7 +48,10 @@ def make_backup(database: Database, target: Path) -> Manifest:
     target = target.absolute()
     with _room_beside(target) as workshop:
         copy = workshop / database.file_name
-        database.copy(copy)
+        try:
+            database.copy(copy)
+        except StorageFull as cause:  # where the copy is made, which may be another disk than the server's
+            raise _no_room(target) from cause
         sources = {copy.name: copy, **_small_files(database.folder, workshop)}
         manifest = Manifest(FORMAT, time.time_ns() // 1_000_000, {name: _member(sources[name]) for name in sources})
         archive = workshop / "archive"
@@ -76,8 +79,12 @@ def _room_beside(target: Path) -> Iterator[Path]:
 def _backup_problem(cause: OSError, target: Path) -> StorageUnusable | StorageFull:
     problem = folder_problem(cause, target.parent)
     if isinstance(problem, StorageFull):
-        return StorageFull(f"There is no room for the backup in {target.parent}: it takes twice the database's size.")
+        return _no_room(target)
     return StorageUnusable(f"The backup {target} cannot be written: {cause.strerror}.")
+
+
+def _no_room(target: Path) -> StorageFull:
+    return StorageFull(f"There is no room for the backup in {target.parent}: it takes twice the database's size.")
 
 
 def _small_files(folder: Path, workshop: Path) -> dict[str, Path]:
@@ -92,9 +99,9 @@ def _small_files(folder: Path, workshop: Path) -> dict[str, Path]:
     return found
 
 
-def _member(path: Path) -> Member:
+def _member(path: Path) -> BackupFile:
     with path.open("rb") as stream:
-        return Member(path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
+        return BackupFile(path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def _write_archive(archive: Path, manifest: Manifest, sources: dict[str, Path]) -> None:

@@ -15,7 +15,7 @@ from lanline.gateways.lanline.gateway import LanlineGateway
 from lanline.ids import Entropy
 from lanline.model.settings import ServerSettings
 from lanline.storage.api import Store
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, in_steps
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,33 +42,28 @@ class ChatServer:
         self.films = Films(
             shelf, store, clock, settings, is_admin, lambda account: self.core.check_disk(is_admin=is_admin(account))
         )
+        self.core.stream.add_part(self.films.handlers())
         self.gateway = LanlineGateway(self.core, clock, self.films)
         self.on_accept = self.gateway.on_accept
         self.figures = self.gateway.all_figures
 
-    def open(self) -> Ticket[None]:
+    @in_steps
+    def open(self) -> Steps[None]:
         """Reads what is kept."""
-
-        def steps() -> Steps[None]:
-            yield from self.core.open().wait()
-            yield from self.core.store.read(self.films.load).wait()
-            self.gateway.open()
-
-        return follow(steps())
+        yield from self.core.open().wait()
+        yield from self.core.store.read(self.films.load).wait()
+        self.gateway.open()
 
     @property
     def has_accounts(self) -> bool:
         """False at a first start: nobody has joined yet."""
         return len(self.core.accounts) > 0
 
-    def shut_down(self, reason: str) -> Ticket[None]:
+    @in_steps
+    def shut_down(self, reason: str) -> Steps[None]:
         """Takes no more; commits what was taken, and then closes all links. The store stays open."""
-
-        def steps() -> Steps[None]:
-            try:
-                yield from self.core.close().wait()
-            except StorageError:
-                _LOG.exception("What was under way could not be written.")
-            self.gateway.close_all(reason)
-
-        return follow(steps())
+        try:
+            yield from self.core.close().wait()
+        except StorageError:
+            _LOG.exception("What was under way could not be written.")
+        self.gateway.close_all(reason)

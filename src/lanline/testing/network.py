@@ -58,9 +58,16 @@ class _Partition(NamedTuple):
 
 
 class SimNetwork:
-    def __init__(self, seed: int | str, conditions: Conditions | None = None, *, keep_records: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int | str,
+        conditions: Conditions | None = None,
+        *,
+        keep_records: bool = False,
+        keep_digest: bool = True,
+    ) -> None:
         self.seed = seed
-        self.trace = Trace(keep_records=keep_records)
+        self.trace = Trace(keep_records=keep_records, keep_digest=keep_digest)
         self._translation = Translation()
         self._rules: dict[_Direction, Conditions] = {_Direction(None, None): conditions or Conditions()}
         self._paths: dict[tuple[str, str], Path] = {}

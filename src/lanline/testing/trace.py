@@ -1,4 +1,5 @@
-"""The record of what became of every datagram: a running digest always, the single records when asked for.
+"""The record of what became of every datagram: a running digest unless it is not wanted, the single records when asked
+for.
 
 Two runs of one seed must have equal digests; `first_difference` shows where two recorded runs part. The trace decides
 nothing: it is told by the network, and nothing reads it while a simulation runs.
@@ -46,13 +47,16 @@ class TraceRecord(NamedTuple):
 class Trace:
     __slots__ = ("_counts", "_hash", "records")
 
-    def __init__(self, *, keep_records: bool = False) -> None:
-        self._hash = hashlib.sha256()
+    def __init__(self, *, keep_records: bool = False, keep_digest: bool = True) -> None:
+        """The digest takes a twentieth of the time of a simulation of many packets."""
+        self._hash = hashlib.sha256() if keep_records or keep_digest else None
         self._counts = [0] * len(Fate)
         self.records: list[TraceRecord] | None = [] if keep_records else None
 
     def record(self, fate: Fate, now: float, serial: int, route: tuple[Address, Address], data: bytes) -> None:
         self._counts[fate] += 1
+        if self._hash is None:
+            return
         self._hash.update(_HEAD.pack(now, serial, fate, len(data)))
         # The serial number stands for route and content from here on; only what is new has to be hashed in full.
         if fate is Fate.SENT:
@@ -67,6 +71,7 @@ class Trace:
         return self._counts[fate]
 
     def digest(self) -> str:
+        assert self._hash is not None, "it was not to be kept"
         return self._hash.hexdigest()
 
 

@@ -47,9 +47,9 @@ class UdpSocket:
         self._hears_refusals = hears_refusals and can_hear and hear_refusals(sock)
         self._segments = offload and hasattr(socket, "CMSG_SPACE")
         self._coalesces = self._segments and _enable_gro(sock)
-        self._forbids_fragmentation = not may_fragment and _forbid_fragmentation(sock)
+        self.forbids_fragmentation = not may_fragment and _forbid_fragmentation(sock)
         name = sock.getsockname()
-        self._address: Address = (name[0], name[1])
+        self.address: Address = (name[0], name[1])
         self._is_open = True
         self._most_reads = most_reads
         self._reads = 1
@@ -64,16 +64,8 @@ class UdpSocket:
         return cls(sock, offload=offload, may_fragment=may_fragment, hears_refusals=hears_refusals)
 
     @property
-    def address(self) -> Address:
-        return self._address
-
-    @property
     def family(self) -> socket.AddressFamily:
         return self._socket.family
-
-    @property
-    def forbids_fragmentation(self) -> bool:
-        return self._forbids_fragmentation
 
     def start(self, on_readable: Callable[[], None]) -> None:
         self._loop.add_reader(self._socket.fileno(), on_readable)

@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+from lanline.chain.state import NEVER
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.secrets import Secrets
 from lanline.client.sealing.words import GroupWords
-from lanline.proto.chain.state import NEVER
 from lanline.wire.chat.groups import NewBox
 from lanline.wire.sealing.said import split_said
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from grouphouse.people import DeviceKeys, Story
-from lanline.core.gathering import WAIT_S
-from lanline.core.groupstate import Member
+from lanline.chain.state import Chain
+from lanline.core.chaingathering import WAIT_S
+from lanline.core.groupstate import ChainMember
 from lanline.core.history import end_history
 from lanline.errors import RequestRefused
-from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction
 from lanline.wire.sealing.entries import Remove
 from sim.lies import homes
@@ -112,7 +112,7 @@ def forge(world: World) -> bool:
     home = next(each for each in world.homes if each.name == "eve")
     assert home.keys is not None
     own, device = gathering._own, DeviceKeys(home.keys.store.device_secret)
-    member = Member(own.devices[device.id].account, device.id) if device.id in own.devices else None
+    member = ChainMember(own.devices[device.id].account, device.id) if device.id in own.devices else None
     if member is None or not own.is_member(member.account_id):
         return False
     story = Story(own, time_ms=world.house.clock.now_ms())

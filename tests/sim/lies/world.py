@@ -21,20 +21,20 @@ from unittest import mock
 import msgspec
 from cryptography.exceptions import InvalidSignature
 
-from lanline.client.chat.lost import LostEntries
+from lanline.chain.branches import parting
+from lanline.chain.state import Chain
+from lanline.client.chat.restored.lost import LostEntries
 from lanline.client.chat.sealed.content import CARRIED
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.chat.sealed.watch import _ASKED_AFTER_S, _ASKED_WHILE_MENDED
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.member import Standing
+from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.secrets import ASK_AGAIN_S
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
-from lanline.core.gathering import WAIT_S
+from lanline.core.chaingathering import WAIT_S
 from lanline.crypto.groups import keys
 from lanline.model.content import Text
-from lanline.proto.chain.branches import parting
-from lanline.proto.chain.state import Chain
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessageReceived
 from lanline.wire.sealing.entries import Role
@@ -518,7 +518,7 @@ class World:
         for home in there:
             process = self.alive(home)
             waits = [each for each in process.node.outbox.messages if each.state.value == "queued"]
-            came_late = process.member.standing is Standing.ASKS and self.house.clock.now_ms() > self.link_until_ms
+            came_late = process.member.standing is GroupStanding.ASKS and self.house.clock.now_ms() > self.link_until_ms
             if process.member.problem or (waits and not came_late):
                 raise PromiseBroken(f"{home.name}: {process.member.problem}; {len(waits)} messages wait")
             lost = LostEntries(process.history.database).to_bring()

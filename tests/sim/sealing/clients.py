@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
 
+from lanline.chain.epochs import Epoch, RecipientKind
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.scopes import Place, PrivateRoom
 from lanline.client.sealing.secrets import Secrets
@@ -23,7 +24,6 @@ from lanline.crypto.groups.epochs import epoch_id_of, open_back, seed_commitment
 from lanline.crypto.groups.keys import SealingKey, box_info
 from lanline.errors import LinkNotOpen, RequestRefused
 from lanline.model.groups import Box
-from lanline.proto.chain.epochs import Epoch, RecipientKind
 from lanline.ticket import Steps, Ticket
 from lanline.wire.chat.conversations import ListRooms, Rooms
 from lanline.wire.sealing.said import SAID_SUITE, TOPIC_SUITE, split_said

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from grouphouse.people import DeviceKeys, Person, Story, chance, sign_epoch
+from lanline.chain.epochs import Epoch, RecipientKind, account_recipient, is_fresh, judge_epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.rooms import ChainRoom, replay
+from lanline.chain.state import Chain
 from lanline.crypto.groups.epochs import commitment_of
-from lanline.proto.chain.epochs import Epoch, RecipientKind, account_recipient, is_fresh, judge_epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rooms import Room, replay
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import Role, RoomRole
 from lanline.wire.sealing.said import EpochBody, decode_epoch
@@ -125,22 +125,22 @@ class World:
         self.room_matters = self.seed % 2 == 1
         self.fork: Branch | None = None
         self.people: dict[bytes, Person] = {}
-        self.rooms: dict[tuple[bytes, frozenset[int]], Room | None] = {}
+        self.rooms: dict[tuple[bytes, frozenset[int]], ChainRoom | None] = {}
 
     # -- what a client sees
 
-    def room(self, branch: Branch, chain: Chain, withheld: frozenset[int] = frozenset()) -> Room | None:
+    def room(self, branch: Branch, chain: Chain, withheld: frozenset[int] = frozenset()) -> ChainRoom | None:
         seen = (chain.head, withheld)
         if seen not in self.rooms:
             here = {at: each for at, each in branch.story.rooms[self.room_id].items() if at not in withheld}
             room = replay(chain, branch.story.foundings[self.room_id], here)
-            self.rooms[seen] = room if isinstance(room, Room) else None
+            self.rooms[seen] = room if isinstance(room, ChainRoom) else None
         return self.rooms[seen]
 
-    def room_of(self, client: Client) -> Room | None:
+    def room_of(self, client: Client) -> ChainRoom | None:
         return self.room(client.branch, client.chain, frozenset(client.withheld))
 
-    def readers(self, chain: Chain, room: Room | None, scope: str) -> set[Key]:
+    def readers(self, chain: Chain, room: ChainRoom | None, scope: str) -> set[Key]:
         of_room: Iterable[bytes] = () if room is None else room.members
         accounts = of_room if scope == ROOM else chain.names.values()
         return {key_of(account_recipient(chain, each)) for each in accounts}

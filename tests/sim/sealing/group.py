@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from grouphouse.people import DeviceKeys, InviteKeys, Person, Story, chance
-from lanline.proto.chain.epochs import Epoch, RecipientKind, account_recipient, group_readers, is_fresh, judge_epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rooms import Room, catch_up, replay
-from lanline.proto.chain.state import NEVER, Chain
+from lanline.chain.epochs import Epoch, RecipientKind, account_recipient, group_readers, is_fresh, judge_epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.rooms import ChainRoom, catch_up, replay
+from lanline.chain.state import NEVER, Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import Role
 from sim.sealing.knowledge import Key, Knowledge, key_of
@@ -72,7 +72,7 @@ class World:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.states: list[Chain] = [self.story.chain]
-        self.rooms: list[Room | None] = [None]
+        self.rooms: list[ChainRoom | None] = [None]
         self.room_id = b""
         self.admitted_again: dict[bytes, int] = {}
 
@@ -87,7 +87,7 @@ class World:
         self.figures["refused"] += reason is not None
         return reason is None
 
-    def _room_now(self) -> Room | None:
+    def _room_now(self) -> ChainRoom | None:
         if not self.room_id:
             return None
         before = self.rooms[-1]
@@ -95,7 +95,7 @@ class World:
         if before is not None:
             return catch_up(self.story.chain, before, contents)
         room = replay(self.story.chain, self.story.foundings[self.room_id], contents)
-        return room if isinstance(room, Room) else None
+        return room if isinstance(room, ChainRoom) else None
 
     @property
     def height(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lanline.proto.chain.epochs import Recipient
+from lanline.chain.epochs import Recipient
 
 Key = tuple[int, bytes, int]
 """The kind, the id and the generation of a recipient."""

@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from grouphouse.people import Person, Story
-from lanline.proto.chain.branches import longest_shared
-from lanline.proto.chain.state import Chain
+from lanline.chain.branches import longest_shared
+from lanline.chain.state import Chain
 from lanline.wire.sealing.entries import Role
 from sim.sealing.group import PromiseBroken
 from sim.sealing.rulefaults import rules_with

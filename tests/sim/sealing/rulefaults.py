@@ -10,10 +10,10 @@ from unittest import mock
 
 import msgspec
 
+from lanline.chain import rooms, rules
+from lanline.chain.rooms import ChainRoom
+from lanline.chain.state import Chain
 from lanline.crypto.groups import keys
-from lanline.proto.chain import rooms, rules
-from lanline.proto.chain.rooms import Room
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 
 verify_once = lru_cache(maxsize=100_000)(keys.verify)
@@ -53,7 +53,7 @@ def _gone_come_back() -> dict[Any, Callable[..., Chain]]:
     return {entries.Admit: faulty}
 
 
-def _stays_in_room(chain: Chain, room: Room, height: int, content: bytes | None) -> Room:
+def _stays_in_room(chain: Chain, room: ChainRoom, height: int, content: bytes | None) -> ChainRoom:
     """Who leaves the group stays in its rooms, as somebody who does not read meanwhile."""
     removed = chain.places[height - 1].removed
     if not removed:

@@ -7,6 +7,8 @@ import pytest
 
 from lanline.cli.commands import COMMANDS
 from lanline.cli.lazycommand import load_command
+from lanline.cli.video.options import needs_libraries
+from lanline.errors import InvalidInput
 
 ADMIN = [
     ["admin", *command, "--help"]
@@ -49,6 +51,7 @@ def test_help_fits_a_terminal(arguments: list[str]) -> None:
     shown = subprocess.run([sys.executable, "-m", "lanline", *arguments], capture_output=True, text=True, check=True)
     assert all(len(line) <= 80 for line in shown.stdout.splitlines())
     assert "\\b" not in shown.stdout
+    assert "-completion" not in shown.stdout, "it would be of this group alone, under a name that the shell has not"
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -61,3 +64,8 @@ def test_help_loads_nothing_heavy() -> None:
 def test_the_line_of_a_command_is_the_first_of_its_own_help(name: str) -> None:
     place, text = COMMANDS[name]
     assert load_command(place).help.startswith(text.removesuffix("."))
+
+
+def test_who_lacks_the_libraries_of_video_is_told_what_to_type() -> None:
+    with pytest.raises(InvalidInput, match=r"\(av\): .*pipx install --force '\.\[video\]'"), needs_libraries():
+        raise ImportError(name="av")

@@ -62,7 +62,7 @@ def test_damaged_known_keys_are_told_at_the_start(tmp_path: Path, content: str) 
 
 def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
-    with pytest.raises(IdentityProblem, match="--home"):
+    with pytest.raises(IdentityProblem, match=r"it is a file\. .*--home"):
         Home(tmp_path / "home")
 
 

@@ -136,6 +136,18 @@ def test_a_backup_that_finds_no_room_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
+def test_a_backup_names_the_disk_that_is_full_and_not_the_servers(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_self: SqliteDatabase, _target: Path) -> None:
+        raise StorageFull(f"There is no room left for {shelf.folder}.")
+
+    (tmp_path / "stick").mkdir()
+    monkeypatch.setattr(SqliteDatabase, "copy", fail)
+    with pytest.raises(StorageFull, match=f"no room for the backup in {tmp_path / 'stick'}:"):
+        make_backup(SqliteDatabase(shelf.folder), tmp_path / "stick" / "b.tar")
+
+
 @pytest.mark.parametrize("target", ["missing/b.tar", "data/lanline.sqlite/b.tar"])
 def test_a_place_that_cannot_be_written_is_told(shelf: Shelf, tmp_path: Path, target: str) -> None:
     with pytest.raises(StorageUnusable, match=r"The backup .* cannot be written"):

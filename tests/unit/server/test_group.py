@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from grouphouse.people import Person, chance
+from lanline.chain.rules import follow
+from lanline.chain.state import Chain
 from lanline.crypto.groups.keys import SealingKey
 from lanline.errors import RefusalCode
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.state import Chain
 from lanline.proto.channels import Channel
 from lanline.wire.chat import admin, answers, conversations, directory, entries, groups, signin
 from lanline.wire.sealing.entries import Inviters, Role, SetPolicy

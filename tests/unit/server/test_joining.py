@@ -126,8 +126,11 @@ def test_an_empty_password_opens_no_account_that_has_one(house: House) -> None:
 def test_a_taken_name_is_told_where_anybody_may_join(house: House) -> None:
     house.join("ann")
     stranger = house.greet("stranger")
-    assert join(stranger, "ann", "a wrong password") is RefusalCode.NAME_TAKEN
+    assert join(stranger, "ann", "") is RefusalCode.NAME_TAKEN
     assert said(stranger) == "The name ann is taken: give its password, or choose another name."
+    guesser = house.greet("guesser")
+    assert join(guesser, "ann", "a wrong password") is RefusalCode.NAME_TAKEN
+    assert said(guesser) == "This is not the password of ann. Try again, or choose another name."
 
 
 def test_a_name_that_looks_the_same_is_taken(house: House) -> None:

@@ -151,9 +151,18 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], nothing: st
         say(nothing)
         return
     lines = [[*header], *([safe_line(cell) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(_columns, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        say("  ".join(cell + " " * (width - _columns(cell)) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _columns(cell: str) -> int:
+    """A letter may be two of them wide, or none."""
+    if cell.isascii():
+        return len(cell)
+    from prompt_toolkit.utils import get_cwidth
+
+    return get_cwidth(cell)
 
 
 def show_json(*values: Mapping[str, object]) -> None:

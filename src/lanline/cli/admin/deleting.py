@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lanline.cli.admin.asking import answer, ask_server, day, say, way_to_server
-from lanline.cli.admin.people import change_group, named, users_of
+from lanline.cli.admin.invites import open_invites
+from lanline.cli.admin.people import change_group, named, show_ended_invites, users_of
 from lanline.cli.confirming import confirmed
 from lanline.cli.folders import DataFolderOption, HomeOption
 from lanline.cli.running import DEFAULT_HOME
@@ -24,7 +25,8 @@ _DAY_MS = 24 * 3600 * 1000
 _ACCOUNT = """\
 This deletes the account {name}, for good.
 
-Goes:   its devices, password and rights, its places in rooms, invites that it made, notes to itself.
+Goes:   its devices, password and rights, its places in rooms, invites that it made or came by, notes
+        to itself.
 Stays:  what it said, as said by "{name} (deleted)", and files and films that it put here.
 """
 _ROOM = """\
@@ -83,11 +85,13 @@ def _delete_account(name: str, data: Path | None, home: Path, *, is_sure: bool) 
     if not is_sure:
         say(_ACCOUNT.format(name=user.name))
         confirmed(user.name)
+    before = ask_server(way, open_invites)
     was_in_group = change_group(data, home, [user.name])
     ask_server(way, lambda client: _end(client, user, ""))
     say(f"The account {user.name} is deleted.")
     if not was_in_group and data is not None:
         say(_STILL_IN_GROUP.format(name=user.name).rstrip())
+    show_ended_invites(user.name, before, ask_server(way, open_invites))
 
 
 async def _own_and_users(client: ChatClient) -> tuple[int, list[UserInfo]]:

@@ -73,7 +73,7 @@ def _dropped_in_group(home: Path, start: str) -> bool:
             await member.changes.drop_invites(found)
         return bool(found)
 
-    from lanline.proto.chain.state import NEVER
+    from lanline.chain.state import NEVER
 
     try:
         return ask_group(home, work)

@@ -17,7 +17,7 @@ from lanline.errors import InvalidInput, RecordMissing
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
-    from lanline.client.sealing.changes import GroupChanges
+    from lanline.client.sealing.groupchanges import GroupChanges
     from lanline.ticket import Ticket
     from lanline.wire.chat.admin import DeviceInfo, GivenRight, InviteInfo, UserInfo
     from lanline.wire.chat.messages import ClientMessage
@@ -70,7 +70,7 @@ def ban(
     user = _change(data, home, name, lambda user: SetBanned(1, user.account, is_banned=True, reason=reason))
     _change_group(data, home, name, lambda changes, account_id: changes.remove([account_id]))
     say(f"{user.name} is banned.")
-    _show_invites(user.name, before, ask_server(way_to_server(data, home), open_invites))
+    show_ended_invites(user.name, before, ask_server(way_to_server(data, home), open_invites))
     if take_back:
         _take_back(data, home, user.name, given, None)
     _show_given(user.name, given, f"lanline admin ban {user.name}", was_taken_back=take_back)
@@ -188,8 +188,10 @@ def lost(name: Name, home: HomeOption = DEFAULT_HOME) -> None:
     lanline admin password ann
     lanline admit ann
     """  # noqa: D301 -- as above
+    from lanline.cli.admin.invites import open_invites
     from lanline.wire.chat.admin import RevokeDevice, SetBanned
 
+    invites = ask_server(way_to_server(None, home), open_invites)
     before = _change_group(None, home, name, lambda changes, account_id: changes.remove([account_id]))
     if before is None:
         raise RecordMissing(f"{name} is not in a group that this home is in.")
@@ -198,6 +200,7 @@ def lost(name: Name, home: HomeOption = DEFAULT_HOME) -> None:
         if not device.is_revoked:
             _change(None, home, name, lambda _user, number=device.device: RevokeDevice(1, number))  # type: ignore[misc]
     _change(None, home, name, lambda user: SetBanned(1, user.account, is_banned=False))
+    show_ended_invites(user.name, invites, ask_server(way_to_server(None, home), open_invites))
     say(f"{user.name} is out of the group, and may come in anew. Next: lanline admin password {user.name}")
 
 
@@ -239,7 +242,7 @@ def _show_given(giver: str, given: list[tuple[str, GivenRight]], again: str, *, 
         say(f"To take it back: {again} --take-back")
 
 
-def _show_invites(gone: str, before: list[InviteInfo], after: list[InviteInfo]) -> None:
+def show_ended_invites(gone: str, before: list[InviteInfo], after: list[InviteInfo]) -> None:
     """Those that ended with somebody's place, and those that are open still: whoever came by a link knows it."""
     from lanline.model.invites import shown_id
 

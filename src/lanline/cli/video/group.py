@@ -14,6 +14,7 @@ from lanline.cli.video.watch import watch
 app = typer.Typer(
     help="Films of your server; live video between hosts.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 app.command()(serve)

@@ -71,7 +71,8 @@ def _problems(film: Film) -> list[str]:
     from lanline.model.text import safe_line
 
     there = {each.lines for each in film.files}
-    missing = [f"{lines}p" for lines in QUALITIES if lines not in there]
+    # None is larger than the film itself was.
+    missing = [f"{lines}p" for lines in QUALITIES if lines not in there and lines < max(there, default=0)]
     said = [
         safe_line(f"{film_file_name(film.name, each.lines)}: {each.problem}.") for each in film.files if each.problem
     ]

@@ -7,7 +7,6 @@ import contextlib
 import re
 import sys
 from collections.abc import Coroutine, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lanline.errors import InvalidInput
@@ -35,7 +34,8 @@ def needs_libraries() -> Iterator[None]:
         yield
     except ImportError as cause:
         raise InvalidInput(
-            f"Video needs libraries that are not installed ({cause.name}): pip install 'lanline[video]'"
+            f"Video needs libraries that are not installed ({cause.name}): in a clone of Lanline, "
+            "pipx install --force '.[video]'; what make run starts has them."
         ) from cause
 
 
@@ -81,13 +81,6 @@ def refuse_unused(given: dict[str, bool], because: str) -> None:
     unused = [name for name, is_given in given.items() if is_given]
     if unused:
         raise InvalidInput(f"{' and '.join(unused)} would do nothing here: {because}.")
-
-
-def expanded(home: Path) -> Path:
-    try:
-        return home.expanduser()
-    except RuntimeError as cause:
-        raise InvalidInput("There is no home folder to keep your key in. Choose one with --home.") from cause
 
 
 def say(line: str) -> None:

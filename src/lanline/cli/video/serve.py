@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from lanline.cli.nodecall import unlock
+from lanline.cli.nodecall import home_folder, unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import (
     ALL_ADDRESSES,
@@ -18,7 +18,6 @@ from lanline.cli.video.options import (
     LEAST_DATAGRAM_BYTES,
     MOST_DATAGRAM_BYTES,
     check_range,
-    expanded,
     needs_libraries,
     parse_region,
     parse_size,
@@ -172,7 +171,7 @@ def serve(
             port=port,
             mtu=mtu,
             stats=stats,
-            home=home if plain else expanded(home),
+            home=home if plain else home_folder(home),
             makes_new_link=new_link,
             is_public=public,
             bits_per_s=None if bitrate is None else 1000 * bitrate,

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.nodecall import unlock
+from lanline.cli.nodecall import home_folder, unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import (
     ALL_ADDRESSES,
     DEFAULT_PORT,
     check_range,
-    expanded,
     for_so_long,
     needs_libraries,
     refuse_unused,
@@ -124,13 +123,13 @@ def watch(
             )
             return
         unlock(home, although_running=True)
-        place = _place(link, server_host, server_port, expanded(home))
+        place = _place(link, server_host, server_port, home_folder(home))
         stage = _stage(sink, f"{place[0].host}:{place[0].port}", stats=stats, rotation=(rotate, keep))
         player = _player(sink) if audio is not False else None
         records = sink not in _SHOWN
         view = Viewed(stage, timeout, stats or sink == "window", player, duration, give_up, records)
         own = None if listen_host == ALL_ADDRESSES else listen_host
-        run(_watch_sealed(place, own, listen_port, expanded(home), audio is not False, view))
+        run(_watch_sealed(place, own, listen_port, home_folder(home), audio is not False, view))
 
 
 def _place(link: str | None, host: str | None, port: int, home: Path) -> tuple[WatchLink, Origin]:

@@ -282,6 +282,7 @@ class Connector:
         match event:
             case events.SignedIn():
                 self._pause_s = FIRST_PAUSE_S
+                self.last_problem = ""
                 self._remember_way()
             case events.ConnectionLost(reason, is_for_good, is_own_doing):
                 self._is_connected, self._calls_at_once = False, is_own_doing

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from lanline.client.chat.catchup.openingprogram import OpeningProgram
+from lanline.client.chat.catchup.storing import Storing, StoringAtOnce
 from lanline.client.chat.history import History
-from lanline.client.chat.lost import LostEntries
-from lanline.client.chat.openingprogram import OpeningProgram
+from lanline.client.chat.restored.lost import LostEntries
 from lanline.client.chat.session import NO_CONNECTION, ClientSession, OnAnswer
-from lanline.client.chat.storing import Storing, StoringAtOnce
 from lanline.client.view.events import NodeEvent
 from lanline.client.view.values import NodeState
 from lanline.clock import Clock

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -20,6 +20,9 @@ from lanline.sqlsteps import newest_number, run_steps, stored_number
 T = TypeVar("T")
 CrashPoint = Callable[[str], None]
 
+# Rows of tables that several files write.
+KEEP_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+KEEP_STATEMENT = "INSERT OR IGNORE INTO kept_statements VALUES (?, ?)"
 STEPS = Path(__file__).parent / "steps"
 _BUSY_S = 10.0
 """Somebody may look into the file with another program."""
@@ -109,6 +112,21 @@ class Database:
             names = [column[0] for column in found.description]
             return [msgspec.convert(dict(zip(names, row, strict=True)), kind, strict=False) for row in found]
 
+    def fact(self, name: str, otherwise: T) -> T:
+        rows = self.read("SELECT value FROM facts WHERE name = ?", (name,))
+        return cast("tuple[T]", rows[0])[0] if rows else otherwise
+
+    def keep_fact(self, name: str, value: object) -> None:
+        self.run(KEEP_FACT, (name, value))
+
+    def run(self, statement: str, parameters: tuple[object, ...] = ()) -> None:
+        with self.write() as writer:
+            writer.execute(statement, parameters)
+
+    def run_many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        with self.write() as writer:
+            writer.executemany(statement, rows)
+
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction: on the disk when the block is left, or nothing of it."""
@@ -128,8 +146,7 @@ class Database:
     def check_room(self) -> None:
         """Raises HistoryProblem while the disk takes nothing."""
         for value in (b"\0" * _ROOM_BYTES, b""):
-            with self.write() as writer:
-                writer.execute("INSERT OR REPLACE INTO facts VALUES ('room', ?)", (value,))
+            self.keep_fact("room", value)
 
     def _reach(self, point: str) -> None:
         if self.crash_point is not None:

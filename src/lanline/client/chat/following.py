@@ -12,12 +12,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from lanline.client.chat.bringing import Bringing
-from lanline.client.chat.comparison import Comparison, Rehashing
+from lanline.client.chat.catchup.intake import Intake, PagesTogether
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
-from lanline.client.chat.intake import Intake, PagesTogether
 from lanline.client.chat.messages import OwnMessages, messages_of_entries
+from lanline.client.chat.restored.bringing import Bringing
+from lanline.client.chat.restored.comparison import Comparison, Rehashing
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.sealing.ahead import Ahead

@@ -15,8 +15,8 @@ import msgspec
 from msgspec import structs
 from msgspec.structs import astuple
 
-from lanline.client.chat.database import CrashPoint, Database
-from lanline.client.chat.lost import drop_returned, put_hash, put_sealed, said_by_account, set_aside_others
+from lanline.client.chat.database import KEEP_FACT, CrashPoint, Database
+from lanline.client.chat.restored.lost import drop_returned, put_hash, put_sealed, said_by_account, set_aside_others
 from lanline.client.chat.sealed.content import DOUBTED
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import ProtocolViolation, RefusalCode
@@ -51,10 +51,11 @@ _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refu
 _REOPENED_AT_ONCE = 1000
 _SEALED = ("WHERE suite IN ('said/1', 'topic/1')", "WHERE suite = 'carried/1'")
 """Each has its index."""
+# By itself SQLite would rather go through all of the log.
 _TOPIC = (
-    "SELECT sequence, content FROM entries WHERE log = ? AND suite IN ('opened', 'earlier') "
-    "AND substr(content, 1, 13) = x'82A474797065A5746F706963A4' AND sequence > ? AND sequence <= ? "
-    "ORDER BY sequence DESC LIMIT 1"  # its index
+    "SELECT sequence, content FROM entries INDEXED BY ix_entries_topics WHERE log = ? "
+    "AND suite IN ('opened', 'earlier') AND substr(content, 1, 13) = x'82A474797065A5746F706963A4' "
+    "AND sequence > ? AND sequence <= ? ORDER BY sequence DESC LIMIT 1"
 )
 _UNREAD = (
     "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
@@ -125,8 +126,7 @@ class History:
         return dict(self.database.read("SELECT name, value FROM facts"))
 
     def put_facts(self, **facts: str | int) -> None:
-        with self.database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
+        self.database.run_many(KEEP_FACT, facts.items())
 
     # People.
 
@@ -136,8 +136,7 @@ class History:
 
     def put_people(self, people: Iterable[Person]) -> None:
         rows = [(p.account, p.name, p.address, p.seen_ms, p.is_admin, p.is_banned) for p in people]
-        with self.database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self.database.run_many("INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     # Conversations and cursors.
 
@@ -155,8 +154,7 @@ class History:
             )
             for c in conversations
         ]
-        with self.database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self.database.run_many("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def begin(self, log: int, first: int) -> int:
         """Where this home's copy of a log begins; at `first` when it had none."""
@@ -332,13 +330,11 @@ class OutboxRows:
         return found[0] if found else None
 
     def resolve(self, destination: str, log: int) -> None:
-        with self._database.write() as writer:
-            writer.execute("UPDATE outbox SET log = ? WHERE destination = ? AND log IS NULL", (log, destination))
+        self._database.run("UPDATE outbox SET log = ? WHERE destination = ? AND log IS NULL", (log, destination))
 
     def put_sealed(self, entry_id: bytes, sealed: bytes) -> OutboxRow | None:
         """Only where none stands: what went out before goes out again. None: it is not there any more."""
-        with self._database.write() as writer:
-            writer.execute("UPDATE outbox SET sealed = ? WHERE entry_id = ? AND sealed IS NULL", (sealed, entry_id))
+        self._database.run("UPDATE outbox SET sealed = ? WHERE entry_id = ? AND sealed IS NULL", (sealed, entry_id))
         return self.find(entry_id)
 
     def sealed_otherwise(self, log: int, said: Mapping[bytes, bytes]) -> int | None:
@@ -350,14 +346,12 @@ class OutboxRows:
 
     def take_seals_off(self, log: int, position: int) -> None:
         """That of the row at this position, and of all behind it in this log."""
-        with self._database.write() as writer:
-            writer.execute("UPDATE outbox SET sealed = NULL WHERE log = ? AND position >= ?", (log, position))
+        self._database.run("UPDATE outbox SET sealed = NULL WHERE log = ? AND position >= ?", (log, position))
 
     def refuse(self, entry_id: bytes, code: RefusalCode, text: str) -> None:
-        with self._database.write() as writer:
-            writer.execute(
-                "UPDATE outbox SET refused_code = ?, refused_text = ? WHERE entry_id = ?", (int(code), text, entry_id)
-            )
+        self._database.run(
+            "UPDATE outbox SET refused_code = ?, refused_text = ? WHERE entry_id = ?", (int(code), text, entry_id)
+        )
 
     def requeue(self, entry_id: bytes) -> bool:
         """Behind all others; false when it is not there, or was not refused."""
@@ -377,8 +371,7 @@ class OutboxRows:
 
     def forget(self, entry_id: bytes) -> None:
         """Only a refused one: what waits to be sent stays."""
-        with self._database.write() as writer:
-            writer.execute("DELETE FROM outbox WHERE entry_id = ? AND refused_code IS NOT NULL", (entry_id,))
+        self._database.run("DELETE FROM outbox WHERE entry_id = ? AND refused_code IS NOT NULL", (entry_id,))
 
     def _rows(self, rest: str, parameters: tuple[object, ...]) -> list[OutboxRow]:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM outbox {rest}", parameters)  # noqa: S608 -- our own words

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable
 import msgspec
 
 from lanline.client.chat.history import OutboxRow
-from lanline.client.chat.lost import LostEntry
+from lanline.client.chat.restored.lost import LostEntry
 from lanline.client.chat.sealed.content import CARRIED, EARLIER, OPENED, PLAIN, UNOPENED, carried_words, open_sealed
 from lanline.client.view.events import MessageStateChanged, NodeEvent
 from lanline.client.view.values import Conversation, Message, MessageState, Unreadable, state_at

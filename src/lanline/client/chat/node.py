@@ -11,21 +11,21 @@ from typing import Any
 
 import msgspec
 
+from lanline.client.chat.catchup.openingprogram import OpeningProgram
+from lanline.client.chat.catchup.storing import Storing
 from lanline.client.chat.context import Listener, NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.directory import Directory
 from lanline.client.chat.following import LogReader
 from lanline.client.chat.history import History
-from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_lost, messages_of_entries
-from lanline.client.chat.openingprogram import OpeningProgram
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.preferences import Preferences
+from lanline.client.chat.restored.lost import LostEntries
 from lanline.client.chat.sealed.renewal import EpochRenewal
 from lanline.client.chat.sealed.seals import DeviceKeys, Seals
 from lanline.client.chat.sealed.sharedtrust import SharedLabels, SharedTrust
 from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
-from lanline.client.chat.storing import Storing
 from lanline.client.chat.topics import Topics
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState

@@ -18,7 +18,8 @@ from lanline.client.chat.history import OutboxRow, Sent
 from lanline.client.chat.messages import OwnMessages, message_of_row
 from lanline.client.chat.pacing import Pacing, Unseen
 from lanline.client.chat.sealed.content import OPENED, TOPIC_BEGINS, seal
-from lanline.client.chat.sealed.seals import Hindrance, Seals
+from lanline.client.chat.sealed.hindrances import Hindrance
+from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer, ClientSession, refusal
 from lanline.client.view import events
 from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person

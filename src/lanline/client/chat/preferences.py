@@ -108,8 +108,7 @@ class Invitations:
     def note_told(self, log: int) -> None:
         if log in self._open and self._told.get(log) != self._open[log].by:
             self._told[log] = self._open[log].by
-            with self._database.write() as writer:
-                writer.execute("INSERT OR REPLACE INTO invitations VALUES (?, ?)", (log, self._told[log]))
+            self._database.run("INSERT OR REPLACE INTO invitations VALUES (?, ?)", (log, self._told[log]))
 
     def drop(self, log: int) -> None:
         """It was used, or is no more; another one is news."""
@@ -118,8 +117,7 @@ class Invitations:
 
     def _forget(self, log: int) -> None:
         if self._told.pop(log, None) is not None:
-            with self._database.write() as writer:
-                writer.execute("DELETE FROM invitations WHERE log = ?", (log,))
+            self._database.run("DELETE FROM invitations WHERE log = ?", (log,))
 
     def begin_link(self) -> None:
         self._open = {}

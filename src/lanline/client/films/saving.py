@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -42,7 +43,11 @@ class FilmSaving:
     async def run(self) -> None:
         try:
             with self._path.open("xb") as file:
-                await self._save(file)
+                try:
+                    await self._save(file)
+                finally:
+                    if not os.fstat(file.fileno()).st_size:  # or the same command would be refused
+                        self._path.unlink(missing_ok=True)
         except FileExistsError as cause:
             raise InvalidInput(f"{self._path} is there already, and nothing is overwritten.") from cause
         except OSError as cause:

@@ -22,6 +22,7 @@ from lanline.client.films.bar import bar, clock_text
 from lanline.client.films.decoding import Decoding
 from lanline.client.films.fetching import FilmFetch
 from lanline.client.films.soundtrack import Soundtrack
+from lanline.client.firstof import first_of
 from lanline.errors import MediaProblem
 from lanline.media.api import KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_UP, PictureSink, Speaker
 from lanline.media.filmdecoder import FilmPicture
@@ -46,8 +47,6 @@ class Figures(msgspec.Struct):
 
     started_s: float = 0.0
     """From the beginning until the first picture."""
-    sought_s: float = 0.0
-    """Until the first picture after the last seek."""
     shown: int = 0
     left_out: int = 0
     """Pictures that came too late to be shown."""
@@ -95,16 +94,9 @@ class FilmViewing:
     async def run(self) -> None:
         """Raises what makes it impossible to go on."""
         sink = await self._apart(self._open_sink)
-        works = [self._show(sink), self._heed_keys(sink), self._turn()]
-        tasks = [asyncio.create_task(work) for work in works]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await first_of(self._show(sink), self._heed_keys(sink), self._turn())
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(self._decoding.close)
             self._soundtrack.close()
             await self._apart(sink.close)
@@ -205,11 +197,8 @@ class FilmViewing:
         self.figures.shown += 1
         self._lines_shown = picture.lines
         if self._waiting_since is not None:
-            waited_s = time.monotonic() - self._waiting_since
             if self._is_first_wait:
-                self.figures.started_s, self._is_first_wait = waited_s, False
-            else:
-                self.figures.sought_s = waited_s
+                self.figures.started_s, self._is_first_wait = time.monotonic() - self._waiting_since, False
             self._waiting_since = None
             self._playing.is_awaited = False
             self._decoding.go_on()

@@ -7,7 +7,7 @@ from lanline.client.node import groupcommands as do
 from lanline.client.node.sealservice import outside_text, wait_for_group
 from lanline.client.sealing.groupcopy import BEHIND
 from lanline.client.sealing.member import GroupMember
-from lanline.client.sealing.parting import name_in
+from lanline.client.sealing.otherpast import name_in
 from lanline.crypto.groups import ids
 from lanline.crypto.words import words_of
 from lanline.errors import NotInGroup, RecordMissing
@@ -16,7 +16,7 @@ from lanline.model.names import folded_name
 _LIMIT_S = 10.0
 
 
-async def chain_result(client: ChatClient, command: do.ChainCommand) -> do.ChainState:
+async def chain_result(client: ChatClient, command: do.ChainCommand) -> do.ChainReport:
     """How it stands after that."""
     member = client.node.seals.member
     await wait_for_group(client, _LIMIT_S)
@@ -36,13 +36,13 @@ async def chain_result(client: ChatClient, command: do.ChainCommand) -> do.Chain
     return _state(member)
 
 
-def _state(member: GroupMember) -> do.ChainState:
+def _state(member: GroupMember) -> do.ChainReport:
     copy = member.copy
     own, shown = copy.chain, copy.shown
     problem = member.problem or (BEHIND if copy.is_apart else "")
     names = tuple(name_in(shown, each) for each in copy.come_back)
     words = _words(own.group_id) if own.height and copy.offer is None else ""
-    return do.ChainState(
+    return do.ChainReport(
         own.height,
         own.head.hex(),
         shown.height,

@@ -38,20 +38,20 @@ def is_older(node: Welcome, program: str) -> bool:
     return node.protocol < PROTOCOL or _numbers(node.program) < _numbers(program)
 
 
-def ask_to_stop(end: socket.socket, *, begins_anew: bool = False) -> None:
+def ask_to_stop(end: socket.socket, stop: Stop) -> None:
     """And wait until it hangs up."""
     with contextlib.suppress(OSError, LinkNotOpen):
         end.settimeout(_LIMIT_S)
-        end.sendall(encode(Request(0, Stop(begins_anew))))
+        end.sendall(encode(Request(0, stop)))
         while end.recv(65_536):
             pass
 
 
-def say_stop(end: socket.socket, *, begins_anew: bool = False) -> None:
+def say_stop(end: socket.socket, stop: Stop) -> None:
     """By a program that has not greeted yet."""
     with contextlib.suppress(OSError):
         end.sendall(encode(Hello(PROTOCOL, lanline.__version__)))
-        ask_to_stop(end, begins_anew=begins_anew)
+        ask_to_stop(end, stop)
 
 
 def told_problem(told: bytes) -> LanlineError | None:

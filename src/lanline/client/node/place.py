@@ -19,6 +19,7 @@ from pathlib import Path
 from lanline.errors import HistoryProblem
 
 LOCK_FILE = "node.lock"
+_PAUSE_FILE = "node.pause"
 JOINED_FILE = "server.json"
 """Of `client.pin`; named here, where a start that loads little finds it."""
 _PLACE_FILE = "node.json"
@@ -139,6 +140,25 @@ def is_owned(home: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+@contextlib.contextmanager
+def paused(home: Path) -> Iterator[None]:
+    """One program at a time, which changes what a node has open."""
+    import fcntl  # noqa: PLC0415 -- as above
+
+    handle = os.open(home / _PAUSE_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def wait_unpaused(home: Path) -> None:
+    if (home / _PAUSE_FILE).exists():
+        with paused(home):
+            pass
 
 
 def is_same_user(end: socket.socket) -> bool:

@@ -12,10 +12,11 @@ from pathlib import Path
 import lanline
 from lanline.client.chat.client import ChatClient
 from lanline.client.node.faceend import FaceEnd
-from lanline.client.node.place import LOCK_FILE, connected, forget_place, is_same_user, listen
+from lanline.client.node.place import LOCK_FILE, connected, forget_place, is_same_user, listen, wait_unpaused
 from lanline.client.node.protocol import AnyCommand, Changed, Done, Result, Stop, encode
 from lanline.client.node.service import Service
 from lanline.client.node.start import stop_node
+from lanline.client.sealing.passphrase import PASSPHRASE_VARIABLE
 from lanline.client.view.events import NodeEvent
 from lanline.client.view.view import CallingEnded, Snapshot, problem_of
 from lanline.errors import HistoryProblem, LanlineError
@@ -54,6 +55,7 @@ class HomeNode:
             while self._begins_anew:
                 self._begins_anew = self._is_ending = False
                 self._stop.clear()
+                await asyncio.to_thread(wait_unpaused, self._home)
                 await self._own(lock, lambda: None)
         finally:
             os.close(lock)
@@ -172,6 +174,8 @@ class HomeNode:
         assert self._service is not None
         if isinstance(command, Stop):
             self._begins_anew = command.begins_anew and self._linger_s is None
+            if command.passphrase is not None:
+                os.environ[PASSPHRASE_VARIABLE] = command.passphrase
             self._stop.set()
             return Done()
         return await self._service.result_of(command)

@@ -219,6 +219,8 @@ class Stop(Command, frozen=True, tag="stop"):
 
     begins_anew: bool = False
     """One that is kept for good opens its home again then, in which something has changed."""
+    passphrase: str | None = None
+    """What its keys lie under then; empty: nothing. None: the same as before."""
 
 
 AnyCommand = (
@@ -266,7 +268,7 @@ class LostMessage(msgspec.Struct, frozen=True):
     message: Message
 
 
-class Lost(msgspec.Struct, frozen=True, tag="lost"):
+class LostMessages(msgspec.Struct, frozen=True, tag="lost"):
     messages: tuple[LostMessage, ...]
 
 
@@ -300,7 +302,7 @@ Result = (
     | Reported
     | Ready
     | Page
-    | Lost
+    | LostMessages
     | RoomsListed
     | MembersListed
     | Opened

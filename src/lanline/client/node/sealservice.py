@@ -6,11 +6,10 @@ from lanline.client.chat.client import ChatClient
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.node import groupcommands as do
 from lanline.client.sealing.adoption import GROUP, Adoption, Agreed
-from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.member import GroupMember, GroupStanding
 from lanline.client.view.values import Conversation
 from lanline.errors import NotInGroup
-from lanline.model.rooms import Access, Role
-from lanline.model.rooms import Standing as RoomStanding
+from lanline.model.rooms import Access, Role, Standing
 from lanline.wire.chat import conversations as wire
 from lanline.wire.sealing.entries import Role as GroupRole
 from lanline.wire.sealing.entries import RoomRole
@@ -29,7 +28,7 @@ def outside_text(seals: Seals) -> str:
     """Why what is about a group cannot be done here; a sentence."""
     if seals.problem:
         return seals.problem
-    is_groupless = seals.member is not None and seals.member.standing is Standing.NO_GROUP
+    is_groupless = seals.member is not None and seals.member.standing is GroupStanding.NO_GROUP
     return _NOBODY_HAS if is_groupless else "This device is not in a group on this server."
 
 
@@ -41,7 +40,7 @@ async def wait_for_group(client: ChatClient, limit_s: float) -> None:
         await client.wait_until(lambda: not seals.asks or member.is_settled, limit_s)
 
 
-async def seal_result(client: ChatClient, command: do.AskPlain | do.Seal) -> do.Plain | do.Sealed:
+async def seal_result(client: ChatClient, command: do.AskPlain | do.Seal) -> do.Plain | do.SealReport:
     seals = client.node.seals
     member, adoption = seals.member, seals.adoption
     if member is None or adoption is None:
@@ -58,7 +57,7 @@ async def seal_result(client: ChatClient, command: do.AskPlain | do.Seal) -> do.
     if not is_done:
         problem = adoption.problem or member.problem or member.refusal or "The server has not answered in time."
     client.node.outbox.send()
-    return do.Sealed(_awaited(adoption), problem)
+    return do.SealReport(_awaited(adoption), problem)
 
 
 def _awaited(adoption: Adoption) -> tuple[str, ...]:
@@ -67,7 +66,7 @@ def _awaited(adoption: Adoption) -> tuple[str, ...]:
 
 async def _plain(client: ChatClient, member: GroupMember, adoption: Adoption) -> do.Plain:
     node = client.node
-    is_plain = member.standing is Standing.NO_GROUP and not member.knows_group
+    is_plain = member.standing is GroupStanding.NO_GROUP and not member.knows_group
     is_group = node.own.is_admin and (is_plain or member.is_awaited)
     people = tuple(
         do.FromBefore(each.account, each.name, GroupRole.ADMIN if each.is_admin else GroupRole.MEMBER)
@@ -93,7 +92,7 @@ async def people_of_room(client: ChatClient, shown: Conversation) -> tuple[do.Fr
     found = await client.ask(wire.ListMembers(0, shown.log))
     assert isinstance(found, wire.Members)
     own = client.node.own.account
-    others = [each for each in found.members if each.standing is RoomStanding.JOINED and each.account != own]
+    others = [each for each in found.members if each.standing is Standing.JOINED and each.account != own]
     named = [(each, client.node.directory.person(each.account)) for each in others]
     return tuple(
         do.FromBefore(each.account, person.name, RoomRole(each.role - 1))

@@ -10,11 +10,11 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lanline
-from lanline.client.node.place import JOINED_FILE, connected, is_owned
+from lanline.client.node.place import JOINED_FILE, connected, is_owned, paused
 from lanline.errors import HistoryProblem
 
 START_COMMAND = (sys.executable, "-m", "lanline", "agent", "--background")
@@ -45,6 +45,7 @@ class NodeStart:
     def connect(self) -> socket.socket:
         """To a node that has greeted. Raises what starting it raised."""
         from lanline.client.node.greeting import ask_to_stop, greeted, is_older  # noqa: PLC0415 -- as the module says
+        from lanline.client.node.protocol import Stop  # noqa: PLC0415 -- as the module says
 
         limit = time.monotonic() + _LIMIT_S
         while time.monotonic() < limit:
@@ -56,7 +57,7 @@ class NodeStart:
                     found, end = end, None
                     return found
                 if end is not None and welcome is not None:
-                    ask_to_stop(end)
+                    ask_to_stop(end, Stop())
             finally:
                 if end is not None:
                     end.close()
@@ -130,7 +131,21 @@ def _opened_log(home: Path) -> int:
         return os.open(os.devnull, os.O_WRONLY)
 
 
-def stop_node(home: Path, *, begins_anew: bool = False) -> bool:
+@contextlib.contextmanager
+def node_paused(home: Path, passphrase: str | None = None) -> Iterator[None]:
+    """No node has it open meanwhile: one that is kept opens it again afterwards, any other ends.
+
+    `passphrase`: what the keys lie under afterwards; empty: nothing. None: the same as before.
+    """
+    if not is_owned(home):
+        yield
+        return
+    with paused(home):
+        stop_node(home, begins_anew=True, passphrase=passphrase)
+        yield
+
+
+def stop_node(home: Path, *, begins_anew: bool = False, passphrase: str | None = None) -> bool:
     """False when none runs. Returns when it has ended. `begins_anew`: one that is kept opens the home again then."""
     limit = time.monotonic() + _LIMIT_S
     while (end := connected(home)) is None:
@@ -138,7 +153,8 @@ def stop_node(home: Path, *, begins_anew: bool = False) -> bool:
             return False
         time.sleep(_AGAIN_S)  # it begins just now
     from lanline.client.node.greeting import say_stop  # noqa: PLC0415 -- as the module says
+    from lanline.client.node.protocol import Stop  # noqa: PLC0415 -- as the module says
 
-    say_stop(end, begins_anew=begins_anew)
+    say_stop(end, Stop(begins_anew, passphrase))
     end.close()
     return True

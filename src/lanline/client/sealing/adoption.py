@@ -51,8 +51,7 @@ class AgreedTable:
 
     def add(self, rows: Sequence[Agreed]) -> None:
         """All of them, or none: a yes is one."""
-        with self._database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO agreed VALUES (?, ?, ?, ?, ?)", rows)
+        self._database.run_many("INSERT OR REPLACE INTO agreed VALUES (?, ?, ?, ?, ?)", rows)
         new = {(each.place, each.account) for each in rows}
         self.rows = [each for each in self.rows if (each.place, each.account) not in new] + list(rows)
 

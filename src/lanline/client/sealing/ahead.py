@@ -1,23 +1,17 @@
-"""Owns what is found of words before they are judged, a few at a time: so a long catch-up never holds up anybody else.
-
-It does not depend on what else is known by the time they are judged: that they open under a key, as said by an account
-in a room, that their device has signed them, and which of them follow on each other.
+"""Owns what was found of words before they are judged, a few at a time: so a long catch-up never holds up anybody
+else. Not how it is found: `opener`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
-from msgspec.structs import astuple
+from msgspec.structs import replace
 
-from lanline.crypto.groups.said import Opened, vouched
-from lanline.wire.sealing.said import DEVICE_AND_RUN
-
-_CHECKS_AT_ONCE = 16
-"""Of signatures: about 2 ms."""
+from lanline.client.sealing.opener import Columns, FoundRun
+from lanline.crypto.groups.said import Opened, Run
+from lanline.wire.sealing.said import DEVICE_AND_RUN, Words
 
 
 class RunWords:
@@ -25,36 +19,76 @@ class RunWords:
     the nonce, and one key signs all of it.
     """
 
-    def __init__(self, content: bytes, author: str, sign_key: bytes) -> None:
+    def __init__(self, run: Run, content: bytes, author: str, sign_key: bytes) -> None:
+        self.run = run
         self.content = content
         """Of any one of them: for its header."""
         self.device_and_run = content[DEVICE_AND_RUN]
         self.author = author
         self.sign_key = sign_key
         self.places: list[int] = []
-        self.opened: list[Opened] = []
-
-    def key_of(self, _device_id: bytes) -> bytes:
-        """The same for all of these."""
-        return self.sign_key
+        self.columns = Columns([], [], [], [])
+        self.opened: Sequence[Opened] = ()
+        """All of it, if it was opened by this program."""
 
 
-class Stretch(NamedTuple):
+class Stretch:
     """Words of one run of which each names the one before and the same of the chain and of the server's history; the
     last is vouched for, so they all are.
     """
 
-    run_words: RunWords
-    places: list[int]
-    opened: list[Opened]
+    __slots__ = ("_part", "first", "places", "run_words")
+
+    def __init__(self, run_words: RunWords, begins: int, ends: int, first: Words) -> None:
+        """`first`: of the first of them the number, what it names before it, and what all of them name."""
+        self.run_words = run_words
+        self.first = first
+        self._part = slice(begins, ends)
+        self.places = run_words.places[self._part]
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return self.run_words.columns.bodies[self._part]
+
+    @property
+    def seens(self) -> list[int]:
+        return self.run_words.columns.seens[self._part]
+
+    @property
+    def seen_hashes(self) -> list[bytes]:
+        return self.run_words.columns.seen_hashes[self._part]
+
+    @property
+    def digests(self) -> list[bytes]:
+        return self.run_words.columns.digests[self._part]
+
+    @property
+    def last_number(self) -> int:
+        return self.first.n + len(self.places) - 1
+
+    @property
+    def last_digest(self) -> bytes:
+        return self.run_words.columns.digests[self._part.stop - 1]
+
+    def named(self) -> Iterator[tuple[int, Words]]:
+        """By place, words that name what these name of the server's history, of the chain and of the log."""
+        for place, seen, seen_hash in zip(self.places, self.seens, self.seen_hashes, strict=True):
+            yield place, replace(self.first, seen=seen, seen_hash=seen_hash)
 
     def within(self, first: int, last: int) -> Stretch | None:
         """What lies at these places."""
         places = self.places
         if first <= places[0] and places[-1] <= last:
             return self
-        part = slice(bisect_left(places, first), bisect_right(places, last))
-        return Stretch(self.run_words, places[part], self.opened[part]) if part.start < part.stop else None
+        cut, end = bisect_left(places, first), bisect_right(places, last)
+        if cut >= end:
+            return None
+        begins, ends = self._part.start + cut, self._part.start + end
+        words = self.first
+        if cut:
+            before = self.run_words.columns.digests[begins - 1]
+            words = replace(words, n=words.n + cut, prev=before)
+        return Stretch(self.run_words, begins, ends, words)
 
 
 class Ahead:
@@ -81,77 +115,15 @@ class Ahead:
         return sorted(found, key=lambda each: each.places[0])
 
     def one_by_one(self) -> tuple[dict[int, Opened], set[bytes]]:
-        """What has opened, by its places; and the digests of what is vouched for."""
+        """What this program has opened, by its places; and the digests of what is vouched for."""
         if self._one_by_one is None:
-            ready = {at: each for run in self._runs for at, each in zip(run.places, run.opened, strict=True)}
-            signed = {each.digest for stretch in self._stretches for each in stretch.opened}
-            self._one_by_one = ready, signed | self._signed
+            ready = {at: each for run in self._runs for at, each in zip(run.places, run.opened, strict=False)}
+            self._one_by_one = ready, self._signed.union(*(each.digests for each in self._stretches))
         return self._one_by_one
 
-    @property
-    def all_stretches(self) -> Sequence[Stretch]:
-        return self._stretches
-
-    @property
-    def signed_alone(self) -> Iterable[bytes]:
-        """The digests of those that are vouched for by themselves."""
-        return self._signed
-
-    def take(self, run: RunWords, stretches: Sequence[tuple[int, int]], signed: Iterable[bytes]) -> None:
-        """What was opened and vouched for elsewhere, by the positions in the run."""
-        self._runs.append(run)
-        self._stretches += [
-            Stretch(run, run.places[begins:ends], run.opened[begins:ends]) for begins, ends in stretches
-        ]
-        self._signed.update(signed)
-
-    def vouch(self, runs: Sequence[RunWords]) -> Iterator[None]:
-        """Goes on at each step."""
-        self._runs += runs
-        checks = 0
-        for run in runs:
-            later = None
-            for begins, ends in reversed(_unbroken_parts(run.opened)):
-                stretch = Stretch(run, run.places[begins:ends], run.opened[begins:ends])
-                checks += stretch.opened[-1].digest != later
-                if vouched(run.key_of, stretch.opened[-1:], later) == [True]:
-                    later = stretch.opened[0].words.prev
-                    self._stretches.append(stretch)
-                else:
-                    later = yield from self._vouch_each(stretch, later)
-                if checks >= _CHECKS_AT_ONCE:
-                    checks = 0
-                    yield
-
-    def _vouch_each(self, stretch: Stretch, later: bytes | None) -> Generator[None, None, bytes | None]:
-        """The last of them is not signed; others may be. Returns what the lowest that is vouched for names."""
-        opened = stretch.opened[:-1]
-        for end in range(len(opened), 0, -_CHECKS_AT_ONCE):
-            some = opened[max(0, end - _CHECKS_AT_ONCE) : end]
-            stand = vouched(stretch.run_words.key_of, some, later)
-            signed = [each for each, stands in zip(some, stand, strict=True) if stands]
-            self._signed.update([each.digest for each in signed])
-            later = signed[0].words.prev if signed else later
-            yield
-        return later
-
-
-def _unbroken_parts(opened: Sequence[Opened]) -> list[tuple[int, int]]:
-    """Where each part in which all follow on each other begins, and before which it ends."""
-    if not opened:
-        return []
-    numbers, prevs, _, heights, heads, histories, *_ = zip(*[astuple(each.words) for each in opened], strict=True)
-    size, digests = len(opened), tuple([each.digest for each in opened])
-    if (
-        numbers == tuple(range(numbers[0], numbers[0] + size))
-        and prevs[1:] == digests[:-1]
-        and (heights, heads, histories) == (heights[:1] * size, heads[:1] * size, histories[:1] * size)
-    ):
-        return [(0, size)]
-    named = list(zip(heights, heads, histories, strict=True))
-    cuts = [
-        at
-        for at in range(1, size)
-        if numbers[at] != numbers[at - 1] + 1 or prevs[at] != digests[at - 1] or named[at] != named[at - 1]
-    ]
-    return list(pairwise([0, *cuts, size]))
+    def take(self, run_words: RunWords, found: FoundRun, opened: Sequence[Opened]) -> None:
+        """What was opened and vouched for. `opened`: see `RunWords`."""
+        run_words.columns, run_words.opened = found.columns, opened
+        self._runs.append(run_words)
+        self._stretches += [Stretch(run_words, *each) for each in found.stretches]
+        self._signed.update(found.signed)

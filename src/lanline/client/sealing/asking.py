@@ -1,20 +1,22 @@
-"""Owns what the program that opens words is asked, and how its answer is taken in here. Not that program: `opener`.
+"""Owns what is asked of words that are to be opened, by this program or another, and how the answer is taken in.
 
-Under which keys they are is looked up here, and what is believed of them is judged here: `words`.
+Under which keys they are is looked up here, and what is believed of them is judged here: `words`. How they are opened:
+`opener`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
 from lanline.client.sealing.ahead import Ahead, RunWords
-from lanline.client.sealing.opener import AskedRun, FoundRun, decode_found, encode_asked
-from lanline.crypto.groups.said import Opened, Run
+from lanline.client.sealing.opener import AskedRun, FoundRun, decode_found, encode_asked, open_in_steps
+from lanline.crypto.groups.said import Opened
 from lanline.wire.chat.entries import LogEntry
-from lanline.wire.sealing.said import COMMON_BYTES, HEADER_BYTES, SAID_SUITE
+from lanline.wire.sealing.said import COMMON_BYTES, SEALED_SUITES
 
 
 class Asked(Protocol):
@@ -32,68 +34,52 @@ class Asked(Protocol):
 Ask = Callable[[bytes], Asked]
 
 
-class _RunEntries(NamedTuple):
-    run: Run
-    run_words: RunWords
-    entries: list[LogEntry]
-
-    def asked(self) -> AskedRun:
-        return AskedRun(
-            self.run.key,
-            self.run.said_as,
-            self.run_words.sign_key,
-            [(each.sequence, each.time_ms, each.entry_id, each.content) for each in self.entries],
-        )
-
-    def take(self, found: FoundRun, ahead: Ahead) -> None:
-        header, said_as, run_words = self.run.header, self.run.said_as, self.run_words
-        places = [each.sequence for each in self.entries]
-        run_words.places += places if len(found.opened) == len(places) else [places[at] for at in found.opened]
-        run_words.opened += [
-            Opened(header, words, digest, signature, said_as)
-            for words, digest, signature in zip(found.words, found.digests, found.signatures, strict=True)
-        ]
-        ahead.links.update(zip(places, found.links, strict=True))
-        ahead.take(run_words, found.stretches, found.signed)
-
-
 class Asking:
     """Some entries of one conversation, by their runs; what is of no known run is left out."""
 
     def __init__(
-        self,
-        entries: Sequence[LogEntry],
-        ahead: Ahead,
-        run_of: Callable[[bytes, bytes], tuple[Run, RunWords] | None],
+        self, entries: Sequence[LogEntry], ahead: Ahead, run_words_of: Callable[[bytes], RunWords | None]
     ) -> None:
-        """`run_of`: the run of an entry, by what it begins with and by all of it; None: it is not known."""
+        """`run_words_of`: what the run of an entry has in common, by its content; None: it is not known."""
         self._ahead = ahead
-        self._runs: dict[bytes, _RunEntries | None] = {}
-        authors, runs = ahead.authors, self._runs
+        self._run_words: list[RunWords] = []
+        self._runs: list[AskedRun] = []
+        by_beginning: defaultdict[bytes, list[LogEntry]] = defaultdict(list)
         for each in entries:
-            content = each.content
-            if each.suite != SAID_SUITE or len(content) < HEADER_BYTES:
-                continue
-            begins = content[:COMMON_BYTES]
-            if begins not in runs:
-                found = run_of(begins, content)
-                runs[begins] = None if found is None else _RunEntries(*found, [])
-            of_run = runs[begins]
-            if of_run is not None and authors[each.account] == of_run.run_words.author:
-                of_run.entries.append(each)
+            if each.suite in SEALED_SUITES:
+                by_beginning[each.content[:COMMON_BYTES]].append(each)
+        for of_run in by_beginning.values():
+            run_words = run_words_of(of_run[0].content)
+            if run_words is not None:
+                run, sign_key = run_words.run, run_words.sign_key
+                accounts = [number for number, name in ahead.authors.items() if name == run_words.author]
+                self._run_words.append(run_words)
+                self._runs.append(AskedRun(run.key, run.said_as, sign_key, accounts, of_run))
 
-    def asked(self) -> bytes:
-        return encode_asked([each.asked() for each in self._asked_runs()])
+    def open(self, ask: Ask | None) -> Iterator[Asked | None]:
+        """By another program, if there is one that answers: what this yields has to be over before the next step."""
+        if ask is not None:
+            asked = ask(encode_asked(self._runs))
+            yield asked
+            if self._take_answer(asked.found()):
+                return
+        for number, (found, opened) in enumerate((yield from open_in_steps(self._runs))):
+            self._take(number, found, opened)
 
-    def take(self, answer: bytes) -> bool:
+    def _take_answer(self, answer: bytes | None) -> bool:
         """False: it cannot be read, and nothing is taken."""
         try:
-            found = decode_found(answer)
+            all_found = [] if answer is None else decode_found(answer)
         except msgspec.MsgspecError:
             return False
-        for asked, of_run in zip(self._asked_runs(), found, strict=True):
-            asked.take(of_run, self._ahead)
+        if len(all_found) < len(self._runs):
+            return False
+        for number, found in enumerate(all_found):
+            self._take(number, found, ())
         return True
 
-    def _asked_runs(self) -> list[_RunEntries]:
-        return [each for each in self._runs.values() if each is not None and each.entries]
+    def _take(self, number: int, found: FoundRun, opened: Sequence[Opened]) -> None:
+        run_words, places = self._run_words[number], [each.sequence for each in self._runs[number].entries]
+        self._ahead.links.update(zip(places, found.links, strict=True))
+        run_words.places = places if len(found.opened) == len(places) else [places[at] for at in found.opened]
+        self._ahead.take(run_words, found, opened)

@@ -6,13 +6,13 @@ the gaps of a run show anything, and nothing is compared with what their author 
 
 from __future__ import annotations
 
+from lanline.chain.epochs import Epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.words import judge_carried
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.scopes import Place, Sealing
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.epochs import Epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.words import judge_carried
 from lanline.wire.sealing.said import CarriedWords, split_said
 
 

@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from lanline.proto.chain.epochs import Epoch
-from lanline.proto.chain.state import Account, Chain, Device, Invite, Place, Row
+from lanline.chain.epochs import Epoch
+from lanline.chain.state import Account, Chain, Device, Invite, Place, Row
 from lanline.wire.sealing.entries import Inviters, Joins
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from lanline.chain.epochs import Recipient, account_recipient
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.own import OwnEntries
+from lanline.client.sealing.ownentries import OwnEntries
 from lanline.client.sealing.scopes import Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.clock import Clock
 from lanline.errors import LinkLost, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.ids import Entropy
-from lanline.proto.chain.epochs import Recipient, account_recipient
 from lanline.ticket import Steps, Ticket
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.devices import AddRecovery
@@ -35,7 +35,7 @@ class Line(Protocol):
     def send(self, message: ClientMessage) -> None: ...
 
 
-class Asking:
+class ServerSteps:
     """`answer = yield from asking.ask(AskGroup(0), GroupIs)`, in steps that `ticket.follow` drives."""
 
     def __init__(self, line: Line, clock: Clock, entropy: Entropy) -> None:
@@ -124,7 +124,7 @@ class GroupContext:
         self.tables = tables
         self.clock = clock
         self.entropy = entropy
-        self.server = Asking(line, clock, entropy)
+        self.server = ServerSteps(line, clock, entropy)
         self.copy = GroupCopy(keys, tables, clock.now_ms)
         self.link_fingerprint = link_fingerprint
         self.scopes = Scopes(self.copy, tables)

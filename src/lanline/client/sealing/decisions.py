@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lanline.chain.state import Chain
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.groupcopy import PARTED, GroupCopy
 from lanline.client.sealing.pasttables import PutAside, put_group_aside
 from lanline.errors import RecordMissing
 from lanline.model.names import folded_name
-from lanline.proto.chain.state import Chain
 
 
 class Decisions:
@@ -53,10 +53,10 @@ class Decisions:
 
 
 class GoingOver:
-    def __init__(self, context: GroupContext) -> None:
+    def __init__(self, context: GroupContext, on_left: Callable[[], None]) -> None:
+        """`on_left`: what was known by the old group is to be forgotten."""
         self._context = context
-        self.on_left: Callable[[], None] = lambda: None
-        """What was known by the old group is to be forgotten."""
+        self._on_left = on_left
 
     def agree(self, group_id: bytes) -> None:
         """The person goes over to the one that the server shows. Raises RecordMissing where that is another by now."""
@@ -87,4 +87,4 @@ class GoingOver:
         copy.is_parted = False
         copy.begin_anew()
         context.scopes.begin_anew()
-        self.on_left()
+        self._on_left()

@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from lanline.chain.state import NEVER
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.devicelabels import FIRST_MS, KnownLabels
 from lanline.client.sealing.secrets import Secrets
@@ -21,8 +22,7 @@ from lanline.crypto.groups.labels import NONCE_BYTES, open_label, seal_label
 from lanline.errors import MalformedPacket, RecordMissing, RefusalCode, RequestRefused
 from lanline.model.devices import DEVICE_WAITS_MS, NAMELESS, checked_label, shown_hash_of
 from lanline.model.invites import DEVICE_TOKEN_BYTES
-from lanline.proto.chain.state import NEVER
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, in_steps
 from lanline.wire.chat import devices as wire
 from lanline.wire.chat import groups
 from lanline.wire.chat.answers import Done
@@ -91,7 +91,7 @@ def waiting_text(code: str) -> str:
     return f"This device reads nothing yet. On another device of yours: lanline devices approve '{spaced(code)}'"
 
 
-class Answer(NamedTuple):
+class DeviceAnswer(NamedTuple):
     """Of the device that took this one in: up to where it saw which chain, and its proof."""
 
     height: int
@@ -100,7 +100,7 @@ class Answer(NamedTuple):
     mark: bytes
 
     @classmethod
-    def of(cls, data: bytes) -> Answer:
+    def of(cls, data: bytes) -> DeviceAnswer:
         return cls(int.from_bytes(data[:8], "big"), data[8:40], data[40:56], data[56:])
 
     def encoded(self) -> bytes:
@@ -112,7 +112,7 @@ class Approval:
         self._context = context
         self._asked_as: str | None = None
         """With which code it was asked on this link."""
-        self.answer: Answer | None = None
+        self.answer: DeviceAnswer | None = None
 
     def end_link(self) -> None:
         self._asked_as = None
@@ -143,7 +143,7 @@ class Approval:
         answer = yield from context.server.ask(left, Done, wire.DeviceAnswered)
         self._asked_as = keys.code
         if isinstance(answer, wire.DeviceAnswered):
-            self.answer = Answer.of(answer.answer)
+            self.answer = DeviceAnswer.of(answer.answer)
 
     def _record(self, account_id: bytes) -> bytes:
         return encode_strictly(device_record(self._context, account_id))
@@ -170,7 +170,7 @@ def _refused(why: str) -> RequestRefused:
     return RequestRefused(RefusalCode.INVALID, f"{why} Nothing was joined: ask whoever runs the server.")
 
 
-class Waiting(NamedTuple):
+class DeviceToApprove(NamedTuple):
     """A device that was left with the code which the person has typed here."""
 
     device: int
@@ -212,11 +212,9 @@ class Devices:
         now_ms = self._context.now_ms()
         return [each.device for each in self.waiting.values() if each.left_ms + DEVICE_WAITS_MS > now_ms]
 
-    def offer(self) -> Ticket[bytes]:
+    @in_steps
+    def offer(self) -> Steps[bytes]:
         """The token of a link: who has it comes in as a device of this account, for ten minutes, once."""
-        return follow(self._offer())
-
-    def _offer(self) -> Steps[bytes]:
         yield from self._wait_ready()
         token = self._context.entropy(DEVICE_TOKEN_BYTES)
         shown = ids.device_shown_of(ids.approval_key_of(ids.code_of_token(token)))
@@ -228,11 +226,9 @@ class Devices:
         key = ids.approval_key_of(code)
         return any(hmac.compare_digest(each.mark, ids.mark_of_new(key, each.record)) for each in self.waiting.values())
 
-    def find(self, code: str) -> Ticket[Waiting]:
+    @in_steps
+    def find(self, code: str) -> Steps[DeviceToApprove]:
         """The device that shows this code. Raises RecordMissing, RequestRefused."""
-        return follow(self._find(code))
-
-    def _find(self, code: str) -> Steps[Waiting]:
         yield from self._wait_ready()
         found = yield from self._context.server.ask(wire.ListWaitingDevices(0), wire.WaitingDevices)
         self.waiting = {each.device: each for each in found.devices}
@@ -240,7 +236,7 @@ class Devices:
         for each in found.devices:
             if hmac.compare_digest(each.mark, ids.mark_of_new(key, each.record)):
                 label = checked_label(open_label(key, each.record, each.sealed_label))
-                return Waiting(each.device, label, each.left_ms, each.record, self._checked(each.record))
+                return DeviceToApprove(each.device, label, each.left_ms, each.record, self._checked(each.record))
         raise RecordMissing(
             "No device of yours waits with this code. Is it typed as it is shown? A code is good for ten "
             "minutes, for one device: lanline devices shows which are in."
@@ -258,10 +254,8 @@ class Devices:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
         return record
 
-    def approve(self, waiting: Waiting, code: str) -> Ticket[None]:
-        return follow(self._approve(waiting, code))
-
-    def _approve(self, waiting: Waiting, code: str) -> Steps[None]:
+    @in_steps
+    def approve(self, waiting: DeviceToApprove, code: str) -> Steps[None]:
         yield from self._wait_ready()
         context, device_id = self._context, device_id_in(waiting.record)
         yield from context.server.on_head(lambda: self._add_once(waiting.record, device_id))
@@ -272,7 +266,7 @@ class Devices:
         assert head is not None
         own_id = context.copy.device_id
         mark = ids.mark_of_old(ids.approval_key_of(code), waiting.data, height, head, own_id)
-        answer = Answer(height, head, own_id, mark).encoded()
+        answer = DeviceAnswer(height, head, own_id, mark).encoded()
         yield from context.server.ask(wire.AnswerDevice(0, waiting.device, answer), Done)
         if waiting.label != NAMELESS and not self.labels.stands(device_id):
             self.labels.rename(device_id, waiting.label, FIRST_MS)
@@ -294,11 +288,10 @@ class Devices:
 
     # Taking some out.
 
-    def revoke(self, device_ids: Iterable[bytes]) -> Ticket[None]:
+    @in_steps
+    def revoke(self, device_ids: Iterable[bytes]) -> Steps[None]:
         """For good, and with a new key for the account: nothing that is said from then on is sealed to them."""
-        return follow(self._revoke(tuple(device_ids)))
-
-    def _revoke(self, gone: tuple[bytes, ...]) -> Steps[None]:
+        gone = tuple(device_ids)
         yield from self._wait_ready()
         yield from self.take_out(gone, self._context.copy.signer)
         yield from self._wait_epoch()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from lanline.chain.epochs import RecipientKind
+from lanline.chain.state import NEVER
 from lanline.client.sealing.context import GroupContext, Person
-from lanline.client.sealing.own import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys, seed_box_place
+from lanline.client.sealing.ownentries import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys, seed_box_place
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SealingKey, box_info, seal_box
 from lanline.errors import InviteUnusable
-from lanline.proto.chain.epochs import RecipientKind
-from lanline.proto.chain.state import NEVER
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done

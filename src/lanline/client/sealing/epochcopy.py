@@ -1,6 +1,6 @@
 """Owns the epochs of one scope as this device knows them: those that hold, which are open, and under which it seals.
 
-A scope is the group, a pair or a private room; who reads it and what it has lost is the chain's word (`proto/chain`).
+A scope is the group, a pair or a private room; who reads it and what it has lost is the chain's word (`lanline.chain`).
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from bisect import insort
 from math import inf
 
+from lanline.chain.epochs import Epoch, is_fresh, judge_epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
+from lanline.chain.state import Chain
+from lanline.chain.words import judge_epoch_of_carried
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, open_back
-from lanline.proto.chain.epochs import Epoch, is_fresh, judge_epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.state import Chain
-from lanline.proto.chain.words import judge_epoch_of_carried
 from lanline.wire.sealing.said import decode_epoch
 
 Secrets = dict[tuple[bytes, bytes], bytes]

@@ -1,7 +1,7 @@
 """Owns this device's copy of the chain, with the group's epochs, judged as everybody does. Not the way to the server.
 
 Nothing of it is asked of the server's word: an entry that does not hold counts for nothing, is told, and stops what is
-sealed until the person has seen it.
+sealed until the person has seen it. Longer than other files: what of the chain is believed is read in one place.
 """
 
 from __future__ import annotations
@@ -10,24 +10,32 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 
+from lanline.chain.branches import parting
+from lanline.chain.epochs import Epoch, outlived_ms
+from lanline.chain.reasons import Reason
+from lanline.chain.rules import follow
+from lanline.chain.scopes import Scope, group_scope
+from lanline.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.otherpast import (
+    AWAITED,
+    OtherGroup,
+    broken_text,
+    come_back,
+    come_back_text,
+    fork_text,
+    offer_in,
+)
 from lanline.client.sealing.owncoming import COMES_ANEW, OwnComing
-from lanline.client.sealing.parting import AWAITED, Offer, broken_text, come_back, come_back_text, fork_text, offer_in
 from lanline.client.sealing.pasttables import past_devices
 from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SigningKey
 from lanline.errors import HistoryProblem, IdentityProblem, ProtocolViolation
-from lanline.proto.chain.branches import parting
-from lanline.proto.chain.epochs import Epoch, outlived_ms
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.rules import follow
-from lanline.proto.chain.scopes import Scope, group_scope
-from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE, STUB_SUITE
 from lanline.wire.sealing.said import EPOCH_SUITE
@@ -45,8 +53,6 @@ TAKEN_OUT = (
     "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
     "home folder."
 )
-
-
 _ACCEPTED = b"lanline accepted entry 1\0"
 """Not of the protocol: it is remembered on this device."""
 _KEPT_EVERY = 100
@@ -236,7 +242,7 @@ class GroupCopy(EpochCopy):
             self.people.accept(_mark(head))
 
     @property
-    def offer(self) -> Offer | None:
+    def offer(self) -> OtherGroup | None:
         """The server has another group in the place of this one."""
         group_id = self._keys.group_id
         if group_id is None:

@@ -102,6 +102,11 @@ def change_passphrase(folder: Path, old: str | None, new: str | None, entropy: E
         raise IdentityProblem(f"The keys in {folder} cannot be changed: {cause.strerror}.") from cause
 
 
+def check_passphrase(folder: Path, passphrase: str | None, entropy: Entropy) -> None:
+    """Raises WrongPassphrase, IdentityProblem."""
+    _opened(folder / IDENTITY_FILE, FileLock(IDENTITY_USE, passphrase, entropy))
+
+
 def _opened(path: Path, lock: FileLock) -> bytes | None:
     """None: it is not there, or is the damaged copy of a file that is whole."""
     try:

@@ -6,13 +6,12 @@ words that name one inside its copy, and from then on holds others to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
 
 from lanline.crypto.groups.ids import log_hash_of, log_link_of
 from lanline.wire.chat.entries import LogEntry
-from lanline.wire.sealing.said import Words
 from lanline.wire.sealing.strict import ZEROS
 
 _KEPT = 1000
@@ -36,8 +35,27 @@ class LogChain:
         known = self._hashes.get(self.at)
         return NOTHING if known is None or not self.at else (self.at, known)
 
-    def add(self, entries: Iterable[LogEntry], links: Mapping[int, bytes] = MappingProxyType({})) -> None:
+    def add(self, entries: Sequence[LogEntry], links: Mapping[int, bytes] = MappingProxyType({})) -> None:
         """`links`: by place, what is known already of what the hash goes on with."""
+        if not self._add_known(entries, links):
+            self._add_each(entries, links)
+
+    def _add_known(self, entries: Sequence[LogEntry], links: Mapping[int, bytes]) -> bool:
+        """What nearly always is in a long catch-up: all follow on what is here, and what each adds is known."""
+        before, places = self._hashes.get(self.at), range(self.at + 1, self.at + 1 + len(entries))
+        if before is None or [each.sequence for each in entries] != list(places):
+            return False
+        hashes = list[bytes]()
+        for link in map(links.get, places):
+            if link is None:
+                return False
+            before = log_hash_of(before, link)
+            hashes.append(before)
+        self._hashes.update(zip(places, hashes, strict=True))
+        self.at += len(hashes)
+        return True
+
+    def _add_each(self, entries: Sequence[LogEntry], links: Mapping[int, bytes]) -> None:
         hashes, before = self._hashes, self._hashes.get(self.at)
         for each in entries:
             place = each.sequence
@@ -62,9 +80,9 @@ class LogChain:
         """What nearly always is: the hash up to there is known, and the same."""
         return self._hashes.get(place) == named
 
-    def holds_all(self, named: Sequence[Words]) -> bool:
+    def holds_all(self, places: Sequence[int], named: Sequence[bytes]) -> bool:
         """The same of each of these."""
-        return list(map(self._hashes.get, [each.seen for each in named])) == [each.seen_hash for each in named]
+        return list(map(self._hashes.get, places)) == named
 
     def differs(self, seen: Seen) -> bool:
         """Whether this device has another log up to there. What was not known is taken from it."""

@@ -1,7 +1,7 @@
 """Owns what this device does next to be in the group and to read it. It does one thing at a time, the most urgent.
 
 Without I/O: what comes is handed in, what is asked goes over the line. How each thing is done stands in `entering`,
-`secrets` and `changes`. It is longer than other files: what is the most urgent can be read in one place only.
+`secrets` and `groupchanges`. It is longer than other files: what is the most urgent can be read in one place only.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from lanline.chain.epochs import RecipientKind
 from lanline.client.sealing.caches import KeyCaches
-from lanline.client.sealing.changes import Departed, GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.decisions import Decisions, GoingOver
-from lanline.client.sealing.devices import Answer, Approval, Devices, waiting_text
+from lanline.client.sealing.devices import Approval, DeviceAnswer, Devices, waiting_text
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
+from lanline.client.sealing.groupchanges import Departed, GroupChanges
 from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
 from lanline.client.sealing.offering import Offering
+from lanline.client.sealing.otherpast import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.owncoming import COMES_ANEW
-from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.rsakeys import RsaKeys
@@ -27,7 +28,6 @@ from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.model.devices import DEVICE_WAITS_MS
-from lanline.proto.chain.epochs import RecipientKind
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import devices
 from lanline.wire.chat import groups as wire
@@ -38,7 +38,7 @@ _EPOCHS_AT_ONCE = 20
 _AGAIN_S = 5.0
 
 
-class Standing(Enum):
+class GroupStanding(Enum):
     UNKNOWN = "not known yet"
     NO_GROUP = "nobody has founded a group"
     OUTSIDE = "not in the group"
@@ -48,12 +48,14 @@ class Standing(Enum):
 
 
 class GroupMember:
-    def __init__(self, context: GroupContext, on_change: Callable[[], None]) -> None:
-        """`on_change`: what stands here may be another now."""
+    def __init__(
+        self, context: GroupContext, on_change: Callable[[], None], on_left: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_change`: what stands here may be another now. `on_left`: what was known by the old group is forgotten."""
         self._context = context
         self._on_change = on_change
         self.copy, self.scopes = context.copy, context.scopes
-        self.rsa = RsaKeys(context, self.go_on_soon)
+        self.rsa = RsaKeys(context, self.go_on_soon, self._ask_again)
         self.secrets = Secrets(context, self.rsa)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
@@ -62,7 +64,7 @@ class GroupMember:
         self.approval = Approval(context)
         self.offering = Offering(context)
         self.decisions = Decisions(self.copy, lambda: self._is_read, lambda: self.problem, self._changed)
-        self.going_over = GoingOver(context)
+        self.going_over = GoingOver(context, on_left)
         self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
@@ -80,6 +82,9 @@ class GroupMember:
         """By scope, until when somebody else is at it."""
         self.refusal = ""
         """Why this device is not in the group; a sentence."""
+
+    def _ask_again(self) -> None:
+        self.secrets.asked_for.clear()
 
     # The link.
 
@@ -117,16 +122,16 @@ class GroupMember:
         self._context.server.end()
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> GroupStanding:
         if self.copy.is_member:
-            return Standing.MEMBER
+            return GroupStanding.MEMBER
         if self._is_groupless:
-            return Standing.NO_GROUP
+            return GroupStanding.NO_GROUP
         if not self._context.log:
-            return Standing.UNKNOWN
+            return GroupStanding.UNKNOWN
         if self._context.keys.code is not None and not self.copy.has_ended:
-            return Standing.WAITS
-        return Standing.ASKS if self._has_asked else Standing.OUTSIDE
+            return GroupStanding.WAITS
+        return GroupStanding.ASKS if self._has_asked else GroupStanding.OUTSIDE
 
     @property
     def problem(self) -> str:
@@ -183,7 +188,7 @@ class GroupMember:
     @property
     def code(self) -> str | None:
         """What another device of the account is to be told, while this one waits for it."""
-        return self._context.keys.code if self.standing is Standing.WAITS else None
+        return self._context.keys.code if self.standing is GroupStanding.WAITS else None
 
     @property
     def lacks_recovery(self) -> bool:
@@ -269,7 +274,7 @@ class GroupMember:
         self._on_change()
 
     def on_device_answered(self, message: devices.DeviceAnswered) -> None:
-        self.approval.answer = Answer.of(message.answer)
+        self.approval.answer = DeviceAnswer.of(message.answer)
         self._go_on()
 
     def want_epoch(self, copy: EpochCopy | None = None) -> None:

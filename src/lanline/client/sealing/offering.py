@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
+from lanline.chain.roomoffers import full_entry_of, height_of
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.secrets import bring_keys
 from lanline.crypto.groups.keys import SealingKey
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.roomoffers import full_entry_of, height_of
 from lanline.ticket import Steps
 from lanline.wire.chat import groups
 from lanline.wire.chat import offers as wire

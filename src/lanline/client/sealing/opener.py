@@ -1,6 +1,8 @@
-"""Owns the program that opens words while the client goes on: what it is asked, and what it answers.
+"""Owns the opening of words before they are judged, and the program that does it while the client goes on.
 
-It has no home, no chain and no network: only the keys of the runs that it is given over a pipe, until it has answered.
+The program has no home, no chain and no network: only the keys of the runs that it is given over a pipe, until it has
+answered. What is found depends on nothing else that is known by the time the words are judged: that they open under a
+key, as said by an account in a room, that their device has signed them, and which of them follow on each other.
 """
 
 from __future__ import annotations
@@ -8,18 +10,23 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import IO
 
 import msgspec
 
-from lanline.client.sealing.ahead import Ahead, RunWords
 from lanline.crypto.groups.ids import log_link_of
-from lanline.crypto.groups.said import Run
+from lanline.crypto.groups.said import Opened, Run, vouched
 from lanline.errors import MalformedPacket
-from lanline.wire.sealing.said import SAID_SUITE, Words, split_said
+from lanline.wire.chat.entries import LogEntry
+from lanline.wire.sealing.said import HEADER_BYTES, Words, split_said
 
 _SIZE_BYTES = 4
+_OPENED_AT_ONCE = 200
+"""Less than 2 ms."""
+_CHECKS_AT_ONCE = 16
+"""Of signatures: about 2 ms."""
 
 
 class AskedRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -28,18 +35,40 @@ class AskedRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
     key: bytes
     said_as: bytes
     sign_key: bytes
-    entries: list[tuple[int, int, bytes, bytes]]
-    """The place, the time, the id and the content of each."""
+    accounts: list[int]
+    """The numbers that the server has for its author: what it shows of others is left out."""
+    entries: list[LogEntry]
+
+    def run(self) -> Run:
+        header, _ = split_said(self.entries[0].content)
+        return Run.with_key(self.key, self.said_as, header._replace(nonce=b""))
+
+
+class Columns(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Of words of one run in the order of their places, what is looked at in each of them when they are judged."""
+
+    bodies: list[bytes]
+    seens: list[int]
+    seen_hashes: list[bytes]
+    digests: list[bytes]
+
+    @classmethod
+    def of(cls, opened: Sequence[Opened]) -> Columns:
+        words = [each.words for each in opened]
+        return cls(
+            [each.body for each in words],
+            [each.seen for each in words],
+            [each.seen_hash for each in words],
+            [each.digest for each in opened],
+        )
 
 
 class FoundRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
     opened: list[int]
-    """Which of them; of each of these:"""
-    words: list[Words]
-    digests: list[bytes]
-    signatures: list[bytes]
-    stretches: list[tuple[int, int]]
-    """Of those that have opened: where each unbroken stretch begins, and before which it ends."""
+    """Which of them."""
+    columns: Columns
+    stretches: list[tuple[int, int, Words]]
+    """Of those that have opened: where each unbroken stretch begins, before which it ends, and its first words."""
     signed: list[bytes]
     """Digests of others that are vouched for."""
     links: list[bytes]
@@ -58,34 +87,118 @@ def decode_found(data: bytes) -> list[FoundRun]:
     return _found.decode(data)
 
 
+class _Opening:
+    """Of one run: its words, and what they say of each other."""
+
+    def __init__(self, asked: AskedRun) -> None:
+        self.asked = asked
+        self.opened: list[Opened] = []
+        self._run = asked.run()
+        self._numbers: list[int] = []
+        self._stretches: list[tuple[int, int, Words]] = []
+        self._signed: list[bytes] = []
+        self._links: list[bytes] = []
+
+    def open(self, begins: int, ends: int) -> None:
+        """What does not open is left out."""
+        accounts, open_one = self.asked.accounts, self._run.open
+        for number, each in enumerate(self.asked.entries[begins:ends], begins):
+            link = log_link_of(each.sequence, each.entry_id, each.time_ms, each.suite, each.content)
+            self._links.append(link)
+            if each.account not in accounts or len(each.content) < HEADER_BYTES:
+                continue
+            try:
+                self.opened.append(open_one(each.entry_id, each.content))
+            except MalformedPacket:
+                continue
+            self._numbers.append(number)
+
+    def vouch(self) -> Generator[int, None, None]:
+        """Goes on at each few checks, with how many there were."""
+        later = None
+        for begins, ends in reversed(_unbroken_parts(self.opened)):
+            last = self.opened[ends - 1 : ends]
+            if vouched(self._sign_key, last, later) == [True]:
+                self._stretches.append((begins, ends, self.opened[begins].words))
+                yield last[0].digest != later
+                later = self.opened[begins].words.prev
+            else:
+                yield 1
+                later = yield from self._vouch_each(self.opened[begins : ends - 1], later)
+
+    def _vouch_each(self, opened: Sequence[Opened], later: bytes | None) -> Generator[int, None, bytes | None]:
+        """What follows on them is not signed; they may be. Returns what the lowest that is vouched for names."""
+        for end in range(len(opened), 0, -_CHECKS_AT_ONCE):
+            some = opened[max(0, end - _CHECKS_AT_ONCE) : end]
+            stand = vouched(self._sign_key, some, later)
+            signed = [each for each, stands in zip(some, stand, strict=True) if stands]
+            self._signed += [each.digest for each in signed]
+            later = signed[0].words.prev if signed else later
+            yield _CHECKS_AT_ONCE
+        return later
+
+    def _sign_key(self, _device_id: bytes) -> bytes:
+        return self.asked.sign_key
+
+    def found(self) -> FoundRun:
+        return FoundRun(self._numbers, Columns.of(self.opened), self._stretches, self._signed, self._links)
+
+
+def open_in_steps(runs: Sequence[AskedRun]) -> Generator[None, None, list[tuple[FoundRun, list[Opened]]]]:
+    """A few at each step; what was found in each of these, and what has opened there."""
+    openings = [_Opening(each) for each in runs]
+    yield from _opened(openings)
+    yield from _vouched(openings)
+    return [(each.found(), each.opened) for each in openings]
+
+
+def _opened(openings: Sequence[_Opening]) -> Iterator[None]:
+    room = _OPENED_AT_ONCE
+    for each in openings:
+        begins, size = 0, len(each.asked.entries)
+        while begins < size:
+            ends = min(size, begins + room)
+            each.open(begins, ends)
+            room -= ends - begins
+            begins = ends
+            if not room:
+                room = _OPENED_AT_ONCE
+                yield
+
+
+def _vouched(openings: Sequence[_Opening]) -> Iterator[None]:
+    checks = 0
+    for each in openings:
+        for count in each.vouch():
+            checks += count
+            if checks >= _CHECKS_AT_ONCE:
+                checks = 0
+                yield
+
+
 def open_all(asked: bytes) -> bytes:
-    return msgspec.msgpack.encode([_opened(each) for each in _asked.decode(asked)])
-
-
-def _opened(asked: AskedRun) -> FoundRun:
-    content = asked.entries[0][3]
-    run = Run.with_key(asked.key, asked.said_as, split_said(content)[0]._replace(nonce=b""))
-    run_words, numbers = RunWords(content, "", asked.sign_key), list[int]()
-    opened = run_words.opened
-    for number, (_, _, entry_id, content) in enumerate(asked.entries):
-        try:
-            opened.append(run.open(entry_id, content))
-        except MalformedPacket:
-            continue
-        numbers.append(number)
-    run_words.places += range(len(opened))
-    ahead = Ahead()
-    for _ in ahead.vouch([run_words]):
+    openings = [_Opening(each) for each in _asked.decode(asked)]
+    for _ in chain(_opened(openings), _vouched(openings)):
         pass
-    return FoundRun(
-        numbers,
-        [each.words for each in opened],
-        [each.digest for each in opened],
-        [each.signature for each in opened],
-        [(each.places[0], each.places[-1] + 1) for each in ahead.all_stretches],
-        list(ahead.signed_alone),
-        [log_link_of(at, entry_id, time_ms, SAID_SUITE, content) for at, time_ms, entry_id, content in asked.entries],
-    )
+    return msgspec.msgpack.encode([each.found() for each in openings])
+
+
+def _unbroken_parts(opened: Sequence[Opened]) -> list[tuple[int, int]]:
+    """Where each part in which all follow on each other begins, and before which it ends."""
+    if not opened:
+        return []
+    words, size, digests = [each.words for each in opened], len(opened), [each.digest for each in opened]
+    numbers, prevs = [each.n for each in words], [each.prev for each in words]
+    named = [(each.height, each.head, each.history) for each in words]
+    is_unbroken = numbers == list(range(numbers[0], numbers[0] + size)) and prevs[1:] == digests[:-1]
+    if is_unbroken and named == named[:1] * size:
+        return [(0, size)]
+    cuts = [
+        at
+        for at in range(1, size)
+        if numbers[at] != numbers[at - 1] + 1 or prevs[at] != digests[at - 1] or named[at] != named[at - 1]
+    ]
+    return list(pairwise([0, *cuts, size]))
 
 
 def read_piece(source: IO[bytes]) -> bytes:
@@ -98,7 +211,8 @@ def read_piece(source: IO[bytes]) -> bytes:
 
 
 def write_piece(sink: IO[bytes], piece: bytes) -> None:
-    sink.write(len(piece).to_bytes(_SIZE_BYTES, "big") + piece)
+    sink.write(len(piece).to_bytes(_SIZE_BYTES, "big"))
+    sink.write(piece)
     sink.flush()
 
 

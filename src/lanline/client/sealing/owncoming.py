@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lanline.chain.epochs import Epoch
+from lanline.chain.state import Chain
 from lanline.client.sealing.tables import GroupTables
-from lanline.proto.chain.epochs import Epoch
-from lanline.proto.chain.state import Chain
 
 COMES_ANEW = (
     "The server says that it was put back to before you came into the group: you ask to come in once more. Tell those "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
-from lanline.client.chat.database import Database
+from lanline.client.chat.database import KEEP_FACT, Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.tables import CHECKED, GroupTables
 from lanline.ids import Entropy
@@ -94,12 +94,7 @@ class PastTables(GroupTables):
 
     def put_chain_state(self, sequence: int, state: ChainState) -> None:  # noqa: ARG002 -- as the other has it
         """It is followed anew in each program that comes to words of it; only how far it was found to hold is kept."""
-        with self.database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (self._checked, sequence))
-
-    def checked_to(self) -> int:
-        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (self._checked,))
-        return cast("int", rows[0][0]) if rows else 0
+        self.database.keep_fact(self._checked, sequence)
 
     def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
         return self._secrets_in("past_secrets")
@@ -110,7 +105,7 @@ class PastTables(GroupTables):
     def add_items(self, entries: Sequence[LogEntry], checked_to: int) -> None:
         """What came of its log after this device had left it."""
         with self.database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (self._checked, checked_to))
+            writer.execute(KEEP_FACT, (self._checked, checked_to))
             writer.executemany(
                 f"{_PUT} (SELECT max(number) + 1 FROM past_items WHERE group_id = ?), ?, ?",  # noqa: S608 -- our own words
                 [(self._group_id, self._group_id, each.suite, each.content) for each in entries],
@@ -119,11 +114,10 @@ class PastTables(GroupTables):
     @property
     def is_whole(self) -> bool:
         """Its log was read to the end."""
-        return bool(self.database.read("SELECT 1 FROM facts WHERE name = ?", (f"was whole {self._group_id.hex()}",)))
+        return self.database.fact(f"was whole {self._group_id.hex()}", 0) == 1
 
     def note_whole(self) -> None:
-        with self.database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"was whole {self._group_id.hex()}", 1))
+        self.database.keep_fact(f"was whole {self._group_id.hex()}", 1)
 
     def seeds(self) -> dict[int, bytes]:
         return {}

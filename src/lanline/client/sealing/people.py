@@ -11,13 +11,13 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
+from lanline.chain.state import Account, Chain
 from lanline.client.sealing.chainstate import PeopleState
 from lanline.client.sealing.keystore import Keystore
 from lanline.crypto.groups import ids
 from lanline.errors import MalformedPacket
 from lanline.model.names import folded_name
 from lanline.model.text import display_name
-from lanline.proto.chain.state import Account, Chain
 from lanline.wire.sealing import entries
 
 _NOBODY: Mapping[str, AbstractSet[bytes]] = {}

@@ -16,7 +16,7 @@ from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SealingKey, SigningKey
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.devices import shown_hash_of
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, in_steps
 from lanline.wire.chat import devices as wire
 from lanline.wire.chat import groups
 from lanline.wire.chat.answers import Done
@@ -47,11 +47,9 @@ class Recovery:
         self._wait_ready = wait_ready
         self._wait_current = wait_current
 
-    def make(self, before: bytes | None = None) -> Ticket[bytes]:
+    @in_steps
+    def make(self, before: bytes | None = None) -> Steps[bytes]:
         """The 16 bytes behind its words, which the person alone keeps. `before`: those of the key that it replaces."""
-        return follow(self._make(before))
-
-    def _make(self, before: bytes | None) -> Steps[bytes]:
         yield from self._wait_ready()
         context = self._context
         account_id, signer = context.copy.account_id, context.copy.signer
@@ -94,11 +92,10 @@ class Recovery:
         public = SigningKey.of_device(ids.recovery_secret_of(chance)).public_bytes
         return copy.is_member and ids.device_id_of(public) in copy.chain.recovery_keys(copy.account_id)
 
-    def use(self, chance: bytes, seen: SeenGroup | None = None) -> Ticket[None]:
+    @in_steps
+    def use(self, chance: bytes, seen: SeenGroup | None = None) -> Steps[None]:
         """By a device that is not in the group: then it is, and reads."""
-        return follow(self._use(ids.recovery_secret_of(chance), seen))
-
-    def _use(self, secret: bytes, seen: SeenGroup | None) -> Steps[None]:
+        secret = ids.recovery_secret_of(chance)
         yield from self._wait_current()
         context, signer = self._context, SigningKey.of_device(secret)
         account_id = self._account_of(signer, seen)

@@ -11,11 +11,11 @@ from enum import Enum
 
 import msgspec
 
+from lanline.chain.state import Chain
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.said import Opened, Where, has_signed
 from lanline.errors import MalformedPacket
 from lanline.model.content import Content, Edit, Notice, Reply, Report, Text
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing.said import decode_words
 from lanline.wire.sealing.strict import encode_strictly
 

@@ -12,7 +12,7 @@ from lanline.client.sealing.scopes import Pair
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.ticket import Steps, Ticket, follow
+from lanline.ticket import Steps, Ticket, follow, in_steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import RoomRole, RoomSuite
@@ -80,20 +80,16 @@ class RoomChanges:
         if copy.may_begin and ends:
             yield from self._secrets.give(copy, recipients, ends)
 
-    def send_away(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Ticket[None]:
+    @in_steps
+    def send_away(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Steps[None]:
         """Or oneself. The next epoch begins at once."""
-        return follow(self._send_away(copy, tuple(sorted(accounts))))
-
-    def _send_away(self, copy: RoomCopy, accounts: tuple[bytes, ...]) -> Steps[None]:
-        yield from self._change(copy, entries.RemoveFromRoom, accounts)
+        yield from self._change(copy, entries.RemoveFromRoom, tuple(sorted(accounts)))
         if copy.may_begin:
             self._want_epoch(copy)
 
-    def seal_pair_in_rsa(self, place: Pair) -> Ticket[None]:
+    @in_steps
+    def seal_pair_in_rsa(self, place: Pair) -> Steps[None]:
         """From its next word on, and for good. Settled when its first epoch of this suite stands."""
-        return follow(self._seal_pair_in_rsa(place))
-
-    def _seal_pair_in_rsa(self, place: Pair) -> Steps[None]:
         yield from self._wait_ready()
         context = self._context
         yield from self._rsa.ensure()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from math import inf
 
+from lanline.chain.reasons import Reason
+from lanline.chain.roomoffers import height_of
+from lanline.chain.rooms import ChainRoom, catch_up, replay
+from lanline.chain.scopes import Scope, nobodys_scope, room_scope
+from lanline.chain.state import Chain
 from lanline.client.sealing.epochcopy import EpochCopy, Secrets
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.roomoffers import height_of
-from lanline.proto.chain.rooms import Room, catch_up, replay
-from lanline.proto.chain.scopes import Scope, nobodys_scope, room_scope
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing.entries import RoomRole
 
 _ACCEPTED = b"lanline accepted entry 1\0"
@@ -38,7 +38,7 @@ class RoomCopy(EpochCopy):
         self._founding = founding
         self._entries: dict[int, list[bytes]] = {}
         """By the height that each names. Of several the one counts whose hash the chain has."""
-        self._room: Room | None = None
+        self._room: ChainRoom | None = None
         self._chain: Chain | None = None
         """At whose head the room is."""
         self.id = ids.private_room_id_of(founding)
@@ -62,12 +62,12 @@ class RoomCopy(EpochCopy):
             self._room = None
 
     @property
-    def room(self) -> Room | None:
+    def room(self) -> ChainRoom | None:
         """At the head of the chain. None: the entry that founds it does not hold, or stands on more than is here."""
         chain = self._group.chain
         if self._room is None:
             replayed = replay(chain, self._founding, self._contents(0))
-            self._room = replayed if isinstance(replayed, Room) else None
+            self._room = replayed if isinstance(replayed, ChainRoom) else None
         elif self._chain is not chain:
             self._room = catch_up(chain, self._room, self._contents(self._room.height))
         self._chain = chain
@@ -88,7 +88,7 @@ class RoomCopy(EpochCopy):
         contents = self._contents(0)
         seen = max([height, *(at for at, content in contents.items() if self._places[content] < place)])
         room = replay(self._group.chain, self._founding, contents, seen)
-        return room.members.get(account_id) if isinstance(room, Room) else None
+        return room.members.get(account_id) if isinstance(room, ChainRoom) else None
 
     def first_place_naming(self, height: int) -> float:
         """An entry of the room names what stands below its own height in the chain."""

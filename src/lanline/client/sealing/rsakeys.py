@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 
+from lanline.chain.state import Generation
 from lanline.client.sealing.context import GroupContext
 from lanline.crypto.groups.rsa import RsaKey, open_half, seal_half
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.state import Generation
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
@@ -24,8 +24,8 @@ _LOOK_AGAIN_S = 0.2
 
 
 class RsaKeys:
-    def __init__(self, context: GroupContext, go_on: Callable[[], None]) -> None:
-        """`go_on`: looks again at what is to be done."""
+    def __init__(self, context: GroupContext, go_on: Callable[[], None], on_new_key: Callable[[], None]) -> None:
+        """`go_on`: looks again at what is to be done. `on_new_key`: what could not be opened may be possible now."""
         self._context = context
         self._go_on = go_on
         self._keys: dict[int, RsaKey] = {}
@@ -33,8 +33,7 @@ class RsaKeys:
         self._asked: set[bytes] = set()
         """Hashes of those whose private half the server was asked for on this link."""
         self._makes_at: float | None = None
-        self.on_new_key: Callable[[], None] = lambda: None
-        """What could not be opened before may be possible now."""
+        self._on_new_key = on_new_key
         self._used: tuple[int, bool] = (0, False)
 
     def end_link(self) -> None:
@@ -117,7 +116,7 @@ class RsaKeys:
             return False
         self._context.tables.put_rsa_half(number, key.half)
         self._keys[number] = key
-        self.on_new_key()
+        self._on_new_key()
         return True
 
     def _make(self) -> Steps[None]:

@@ -11,6 +11,10 @@ import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from lanline.chain.reasons import Reason
+from lanline.chain.roomoffers import founding_of
+from lanline.chain.scopes import Scope, pair_scope, rsa_pair_scope
+from lanline.chain.state import Chain
 from lanline.client.sealing.epochcopy import EpochCopy, Secrets
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.roomcopy import RoomCopy
@@ -18,10 +22,6 @@ from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import epoch_id_of
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.roomoffers import founding_of
-from lanline.proto.chain.scopes import Scope, pair_scope, rsa_pair_scope
-from lanline.proto.chain.state import Chain
 from lanline.wire.sealing.entries import RoomSuite
 from lanline.wire.sealing.said import EPOCH_SUITE, EpochBody, decode_epoch
 from lanline.wire.sealing.strict import MAX_INTEGER

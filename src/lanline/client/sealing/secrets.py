@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
+from lanline.chain.epochs import Epoch, Recipient, RecipientKind
+from lanline.chain.state import NEVER, Generation
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.epochcopy import EpochCopy
-from lanline.client.sealing.own import seed_box_place
+from lanline.client.sealing.ownentries import seed_box_place
 from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.crypto.groups.epochs import epoch_id_of, open_prior, seed_commitment_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
 from lanline.crypto.groups.rsa import RsaKey, seal_rsa_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.model.text import display_name
-from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind
-from lanline.proto.chain.state import NEVER, Generation
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
@@ -39,7 +39,6 @@ class Secrets:
         self._rsa = rsa
         self.asked_for: dict[bytes, float] = {}
         """Epochs of which a box was asked for on this link, and until when nobody is asked again."""
-        rsa.on_new_key = self.asked_for.clear
         self._has_brought_keys = False
         self._told: set[bytes] = set()
         """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""

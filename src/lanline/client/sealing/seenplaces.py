@@ -11,8 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
+from lanline.chain.state import NEVER
 from lanline.client.sealing.tables import GroupTables
-from lanline.proto.chain.state import NEVER
 
 
 class SeenHeights:

@@ -11,7 +11,7 @@ from typing import cast
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lanline.client.chat.database import Database
+from lanline.client.chat.database import KEEP_FACT, KEEP_STATEMENT, Database
 from lanline.client.sealing.chainstate import ChainState, decode_state, encode_state
 from lanline.crypto.groups.ids import expand
 from lanline.crypto.groups.keys import hash_of_key
@@ -39,6 +39,8 @@ _FIRST_PLACES = (
 
 
 class GroupTables:
+    _checked = CHECKED
+
     def __init__(self, database: Database, device_secret: bytes, entropy: Entropy) -> None:
         self.database = database
         self._cipher = AESGCM(expand(device_secret, _CACHE))
@@ -60,19 +62,18 @@ class GroupTables:
     def put_chain_state(self, sequence: int, state: ChainState) -> None:
         """With all up to there found to hold."""
         with self.database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CHECKED, sequence))
+            writer.execute(KEEP_FACT, (self._checked, sequence))
             writer.execute("DELETE FROM chain_states")
             writer.execute("INSERT INTO chain_states VALUES (?, ?)", (sequence, self._sealed(encode_state(state))))
 
     def checked_to(self) -> int:
         """The place up to which this device has found every item to hold."""
-        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (CHECKED,))
-        return cast("int", rows[0][0]) if rows else 0
+        return self.database.fact(self._checked, 0)
 
     def add_items(self, entries: Sequence[LogEntry], checked_to: int) -> None:
         """What has come, and how far what came before was found to hold."""
         with self.database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CHECKED, checked_to))
+            writer.execute(KEEP_FACT, (self._checked, checked_to))
             writer.executemany(
                 "INSERT OR REPLACE INTO chain_items VALUES (?, ?, ?)",
                 [(each.sequence, each.suite, each.content) for each in entries],
@@ -97,19 +98,15 @@ class GroupTables:
         return cast("bytes", rows[0][0]) if rows else b""
 
     def put_statement(self, epoch_id: bytes, statement: bytes) -> None:
-        with self.database.write() as writer:
-            writer.execute("INSERT OR IGNORE INTO kept_statements VALUES (?, ?)", (epoch_id, statement))
+        self.database.run(KEEP_STATEMENT, (epoch_id, statement))
 
     def epoch_since(self, epoch_id: bytes) -> int | None:
         """Since when this device could seal under it, by its clock. None: it is not the one that was noted last."""
-        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (_EPOCH_SINCE,))
-        known = cast("bytes", rows[0][0]) if rows else b""
+        known = self.database.fact(_EPOCH_SINCE, b"")
         return int.from_bytes(known[len(epoch_id) :], "big") if known.startswith(epoch_id) else None
 
     def put_epoch_since(self, epoch_id: bytes, since_ms: int) -> None:
-        with self.database.write() as writer:
-            value = epoch_id + since_ms.to_bytes(8, "big")
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_EPOCH_SINCE, value))
+        self.database.keep_fact(_EPOCH_SINCE, epoch_id + since_ms.to_bytes(8, "big"))
 
     def own_items(self) -> list[tuple[str, bytes]]:
         """From height 1 on; none where the server shows the same."""
@@ -123,20 +120,17 @@ class GroupTables:
 
     def chain_history(self, kind: str) -> bytes | None:
         """Of the server, when something was last done for it: `read`, `keys` or `coming`, say."""
-        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (f"chain {kind}",))
-        return cast("bytes", rows[0][0]) if rows else None
+        return self.database.fact(f"chain {kind}", b"") or None
 
     def put_chain_history(self, kind: str, history: bytes) -> None:
-        with self.database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"chain {kind}", history))
+        self.database.keep_fact(f"chain {kind}", history)
 
     def kept_room_entries(self) -> list[bytes]:
         rows = self.database.read("SELECT content FROM kept_room_entries")
         return [cast("bytes", row[0]) for row in rows]
 
     def forget_room_entries(self) -> None:
-        with self.database.write() as writer:
-            writer.execute("DELETE FROM kept_room_entries")
+        self.database.run("DELETE FROM kept_room_entries")
 
     def key_entries(self, log: int) -> list[tuple[int, str, bytes]]:
         """Statements of epochs and entries of a private room that this device keeps of a log: by their places."""
@@ -188,11 +182,10 @@ class GroupTables:
 
     def pin_room(self, name: str, room_id: bytes | None) -> None:
         """None: it is not in it any more, and the name may be that of another."""
-        with self.database.write() as writer:
-            if room_id is None:
-                writer.execute("DELETE FROM facts WHERE name = ?", (f"room #{name}",))
-            else:
-                writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"room #{name}", room_id))
+        if room_id is None:
+            self.database.run("DELETE FROM facts WHERE name = ?", (f"room #{name}",))
+        else:
+            self.database.keep_fact(f"room #{name}", room_id)
 
     def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
         """Of epochs: by scope and id."""
@@ -213,11 +206,10 @@ class GroupTables:
         self._put_secrets_in("epoch_secrets", secrets)
 
     def _put_secrets_in(self, table: str, secrets: Mapping[tuple[bytes, bytes], bytes]) -> None:
-        with self.database.write() as writer:
-            writer.executemany(
-                f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)",  # noqa: S608 -- our own words
-                [(scope, epoch_id, self._sealed(secret)) for (scope, epoch_id), secret in secrets.items()],
-            )
+        self.database.run_many(
+            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)",  # noqa: S608 -- our own words
+            [(scope, epoch_id, self._sealed(secret)) for (scope, epoch_id), secret in secrets.items()],
+        )
 
     def seeds(self) -> dict[int, bytes]:
         """Of the own account: by generation."""
@@ -236,17 +228,15 @@ class GroupTables:
         return {number: seed for number, seed in found if seed is not None}
 
     def put_seed(self, generation: int, seed: bytes) -> None:
-        with self.database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
+        self.database.run("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
 
     def rsa_half(self, generation: int) -> bytes | None:
         """The private half of the own account's RSA key."""
-        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (f"rsa {generation}",))
-        return self._opened(cast("bytes", rows[0][0])) if rows else None
+        half = self.database.fact(f"rsa {generation}", b"")
+        return self._opened(half) if half else None
 
     def put_rsa_half(self, generation: int, half: bytes) -> None:
-        with self.database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"rsa {generation}", self._sealed(half)))
+        self.database.keep_fact(f"rsa {generation}", self._sealed(half))
 
     def rsa_pairs(self) -> set[bytes]:
         """The ids of the talks of two that were sealed in suite `rsa` once: in no other suite from then on."""
@@ -254,8 +244,7 @@ class GroupTables:
         return {cast("bytes", row[0]) for row in rows}
 
     def put_rsa_pair(self, scope: bytes) -> None:
-        with self.database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"pair rsa {scope.hex()}", scope))
+        self.database.keep_fact(f"pair rsa {scope.hex()}", scope)
 
     def _sealed(self, secret: bytes) -> bytes:
         nonce = self._entropy(_NONCE_BYTES)
@@ -278,8 +267,7 @@ class GroupTables:
         return found
 
     def put_keys(self, keys: Mapping[bytes, bytes]) -> None:
-        with self.database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO seal_keys VALUES (?, ?)", list(keys.items()))
+        self.database.run_many("INSERT OR REPLACE INTO seal_keys VALUES (?, ?)", list(keys.items()))
 
     def seen_heights(self, room_id: bytes) -> list[tuple[int, int]]:
         rows = self.database.read("SELECT place, height FROM seen_heights WHERE room_id = ? ORDER BY place", (room_id,))
@@ -287,12 +275,10 @@ class GroupTables:
 
     def put_seen_heights(self, rows: Sequence[tuple[bytes, int, int]]) -> None:
         """Each a room, a place and a height."""
-        with self.database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", rows)
+        self.database.run_many("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", rows)
 
     def forget_seen_heights(self) -> None:
-        with self.database.write() as writer:
-            writer.execute("DELETE FROM seen_heights")
+        self.database.run("DELETE FROM seen_heights")
 
     def doubt_chain(self) -> None:
         """Every signature of it is to be checked again."""
@@ -301,19 +287,16 @@ class GroupTables:
             writer.execute("DELETE FROM facts WHERE name LIKE ?", (f"{CHECKED}%",))
 
     def drop_secrets(self, wrong: Iterable[tuple[bytes, bytes]]) -> None:
-        with self.database.write() as writer:
-            writer.executemany("DELETE FROM epoch_secrets WHERE scope = ? AND epoch_id = ?", list(wrong))
+        self.database.run_many("DELETE FROM epoch_secrets WHERE scope = ? AND epoch_id = ?", list(wrong))
 
     def drop_seed(self, generation: int) -> None:
-        with self.database.write() as writer:
-            writer.execute("DELETE FROM account_seeds WHERE generation = ?", (generation,))
+        self.database.run("DELETE FROM account_seeds WHERE generation = ?", (generation,))
 
     def drop_wrong_keys(self) -> int:
         """Sealing keys of others that are not those which their hashes name. How many there were."""
         rows = cast("list[tuple[bytes, bytes]]", self.database.read("SELECT hash, data FROM seal_keys"))
         wrong = [(name,) for name, data in rows if hash_of_key(data) != name]
-        with self.database.write() as writer:
-            writer.executemany("DELETE FROM seal_keys WHERE hash = ?", wrong)
+        self.database.run_many("DELETE FROM seal_keys WHERE hash = ?", wrong)
         return len(wrong)
 
     def copy_to(self, other: Database) -> None:
@@ -326,7 +309,7 @@ class GroupTables:
                 if rows:
                     places = ", ".join("?" * len(rows[0]))
                     writer.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)  # noqa: S608 -- as above
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CHECKED, self.checked_to()))
+            writer.execute(KEEP_FACT, (CHECKED, self.checked_to()))
 
     def forget(self) -> None:
         """All that the server can give once more, in one write. What this device alone has seen stays: the places and

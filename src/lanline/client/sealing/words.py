@@ -14,6 +14,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanline.chain.epochs import Epoch
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
+from lanline.chain.state import NEVER, Chain
+from lanline.chain.words import judge_words
 from lanline.client.sealing.ahead import Ahead, RunWords, Stretch
 from lanline.client.sealing.asking import Ask, Asked, Asking
 from lanline.client.sealing.context import GroupContext
@@ -23,17 +28,11 @@ from lanline.client.sealing.seenplaces import RunPlaces, SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, Run, RunKeys, Where, seal_words, vouched
 from lanline.errors import MalformedPacket
-from lanline.proto.chain.epochs import Epoch
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
-from lanline.proto.chain.state import NEVER, Chain
-from lanline.proto.chain.words import judge_words
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import (
     COMMON_BYTES,
     DEVICE_AND_RUN,
     HEADER_BYTES,
-    SEALED_SUITES,
     Header,
     Words,
     split_said,
@@ -44,8 +43,6 @@ _RUN_BYTES = 16
 _MAX_KEYS = 1000
 _MAX_PLACES = 100_000
 _NEVER_NAMED = NEVER, b""
-_OPENED_AT_ONCE = 200
-"""About 1 ms."""
 _NOTHING_FOUND: tuple[Mapping[int, Opened], AbstractSet[bytes]] = ({}, frozenset())
 
 
@@ -57,10 +54,6 @@ class Said(NamedTuple):
     author: str
     """Whose the server says it is."""
     content: bytes
-
-
-AsSaid = tuple[int, bytes, str, bytes]
-"""As `Said`, but cheaper to make: for many at once."""
 
 
 class Lacks(Enum):
@@ -226,54 +219,21 @@ class GroupWords:
         if run is not None and any(each != device_id + run.id and each.startswith(device_id) for each in came):
             self.end_run(log)
 
-    def open_elsewhere(
-        self, place: Place, entries: Sequence[LogEntry], ahead: Ahead, ask: Ask
+    def open_ahead(
+        self, place: Place, entries: Sequence[LogEntry], ahead: Ahead, ask: Ask | None = None
     ) -> Iterator[Asked | None]:
-        """As `open_ahead`, by another program: what it yields has to be answered before the next step."""
-        sealings, runs = self._context.scopes.sealings(place), dict[bytes, tuple[Run, RunWords] | None]()
-        asking = Asking(entries, ahead, lambda begins, content: self._run_of(runs, begins, sealings, content))
-        asked = ask(asking.asked())
-        yield asked
-        found = asked.found()
-        if found is not None and asking.take(found):
-            return
-        sealed = [each for each in entries if each.suite in SEALED_SUITES]
-        said = [(each.sequence, each.entry_id, ahead.authors[each.account], each.content) for each in sealed]
-        yield from self.open_ahead(place, said, ahead)
+        """A few at each step, so that there is less to do when they are judged. What cannot be opened is left.
 
-    def open_ahead(self, place: Place, said: Sequence[AsSaid], ahead: Ahead) -> Iterator[None]:
-        """A few at each step, so that there is less to do when they are judged. What cannot be opened is left."""
-        runs: dict[bytes, tuple[Run, RunWords] | None] = {}
-        for start in range(0, len(said), _OPENED_AT_ONCE):
-            sealings = self._context.scopes.sealings(place)
-            for at, entry_id, author, content in said[start : start + _OPENED_AT_ONCE]:
-                if len(content) < HEADER_BYTES:
-                    continue
-                begins = content[:COMMON_BYTES]
-                found = runs.get(begins) or self._run_of(runs, begins, sealings, content)
-                if found is None or author != found[1].author:
-                    continue
-                try:
-                    opened = found[0].open(entry_id, content)
-                except MalformedPacket:
-                    continue
-                found[1].opened.append(opened)
-                found[1].places.append(at)
-            yield
-        yield from ahead.vouch([each[1] for each in runs.values() if each is not None])
+        `ask`: another program opens them; what is yielded has to be answered before the next step.
+        """
+        sealings = self._context.scopes.sealings(place)
+        return Asking(entries, ahead, lambda content: self._run_words(sealings, content)).open(ask)
 
-    def _run_of(
-        self,
-        known: dict[bytes, tuple[Run, RunWords] | None],
-        begins: bytes,
-        sealings: Sequence[Sealing],
-        content: bytes,
-    ) -> tuple[Run, RunWords] | None:
-        if begins not in known:
-            source, known[begins] = self._source(sealings, content), None
-            if isinstance(source, _Source):
-                known[begins] = source.run, RunWords(content, source.author, source.sign_key)
-        return known[begins]
+    def _run_words(self, sealings: Sequence[Sealing], content: bytes) -> RunWords | None:
+        source = self._source(sealings, content)
+        if not isinstance(source, _Source):
+            return None
+        return RunWords(source.run, content, source.author, source.sign_key)
 
     def believed(self, place: Place, stretches: Sequence[Stretch]) -> list[BelievedStretch] | None:
         """These, if each may be believed as a whole; None: they are to be judged word by word. Nothing is noted yet."""
@@ -288,11 +248,11 @@ class GroupWords:
 
     def _is_believed(self, source: _Source, stretch: Stretch) -> bool:
         """As `_judged` would find of each of them: what they have in common is looked at once."""
-        first, words = stretch.opened[0], stretch.opened[0].words
+        words, run_words = stretch.first, stretch.run_words
         until, author = source.sealing.until, (source.account, source.run.header.device_id)
         return (
-            first.said_as == source.run.said_as
-            and stretch.run_words.author == source.author
+            run_words.run.said_as == source.run.said_as
+            and run_words.author == source.author
             and source.until == NEVER
             and (until is None or stretch.places[-1] < until)
             and self._copy.chain.holds(words.height, words.head)
@@ -304,13 +264,13 @@ class GroupWords:
         """They are believed. In the order of their first places."""
         self._end_run_beside(log, (each.stretch.run_words.device_and_run for each in believed))
         for each in believed:
-            places, opened = each.stretch.places, each.stretch.opened
-            words, last = opened[0].words, opened[-1]
+            places, words = each.stretch.places, each.stretch.first
+            device_id = each.stretch.run_words.run.header.device_id
             each.run_places.follow_all(places, words.n)
             self._judged_count += len(places)
             self._heights.note(each.room_id, places[0], words.height)
-            self._copy.coming.note_named(self._copy.chain, last.header.device_id, words.height)
-            self._note_own(each.room_id, last.header.device_id, places[-1], last.digest)
+            self._copy.coming.note_named(self._copy.chain, device_id, words.height)
+            self._note_own(each.room_id, device_id, places[-1], each.stretch.last_digest)
         self._heights.write()
 
     def _note_own(self, room_id: bytes, device_id: bytes, place: int, digest: bytes) -> None:

@@ -191,7 +191,8 @@ def _from_keyring(service: str, username: str) -> str:
         import keyring  # noqa: PLC0415  an extra, and slow to load
         from keyring.errors import KeyringError  # noqa: PLC0415
     except ImportError as cause:
-        raise InvalidInput("The system keyring needs an extra: pip install 'lanline[keyring]'.") from cause
+        text = "The system keyring needs a library that is not installed: pipx inject lanline keyring"
+        raise InvalidInput(f"{text}; what make run starts has it.") from cause
     try:
         password = keyring.get_password(service, username)
     except (KeyringError, OSError, RuntimeError) as cause:

@@ -65,7 +65,7 @@ class VideoViewer:
         """`secret` is that of the watch link."""
         self._call = call
         self._secret = secret
-        self._wants = wants or Subscribe()
+        self.wants = wants or Subscribe()
         self._make_core = make_core
         self._session: _Session | None = None
         self._frames: deque[EncodedFrame] = deque(maxlen=_MOST_WAITING_FRAMES)
@@ -92,7 +92,7 @@ class VideoViewer:
                 await asyncio.sleep(pause_s)
                 pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
                 continue
-            proven = msgspec.structs.replace(self._wants, proof=watch_proof(self._secret, connection.binding))
+            proven = msgspec.structs.replace(self.wants, proof=watch_proof(self._secret, connection.binding))
             session = self._session = _Session(connection, self._make_core(proven), self._on_event)
             try:
                 closed = await session.wait_closed()
@@ -136,7 +136,7 @@ class VideoViewer:
         now = asyncio.get_running_loop().time()
         self._stood_at = now
         last = self._last
-        if last is None or not (self._wants.records and last.codec.is_intra_only):
+        if last is None or not (self.wants.records and last.codec.is_intra_only):
             return
         at_us = self._timeline.unwrap(captured_at_us, now)
         if at_us - last.captured_at_us >= _RECORDED_EVERY_US:
@@ -185,13 +185,9 @@ class VideoViewer:
     def round_trip_s(self) -> float | None:
         return None if self._session is None else self._session.round_trip_s
 
-    @property
-    def wants(self) -> Subscribe:
-        return self._wants
-
     def want(self, wants: Subscribe) -> None:
         """Another size or rate, from now on."""
-        self._wants = wants
+        self.wants = wants
         if self._session is not None:
             self._session.want(wants)
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
+from lanline.client.firstof import first_of
 from lanline.client.video.feed import Counts, Feed
 from lanline.client.video.soundplayer import TURN_S, SoundPlayer
 from lanline.client.video.stage import Stage
@@ -86,15 +87,7 @@ class Viewing:
         works = [self._show(stage), self._await_quit(stage), self._present(stage), self._play()]
         if self._statistics:
             works.append(self._count(stage))
-        tasks = [asyncio.create_task(work) for work in works]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await first_of(*works)
 
     async def _show(self, stage: Stage) -> None:
         while True:

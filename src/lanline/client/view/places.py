@@ -24,7 +24,7 @@ class Places:
         self._before = LOBBY
         self.wants_comings: bool | None = None
         """Whether this person is told who comes and goes; None: not in a room of many."""
-        self._titles: list[str] = []
+        self.titles: list[str] = []
         self._numbers: dict[str, int] = {}
         self.refresh()
 
@@ -33,17 +33,13 @@ class Places:
         wanted = [each for each in self._view.conversations if each.is_open and self._is_wanted(each)]
         there = sorted(wanted, key=lambda each: each.number)
         self._numbers = {each.title: each.number for each in there}
-        self._titles = list(self._numbers)
+        self.titles = list(self._numbers)
         if self.here not in self._numbers:
-            self._titles.append(self.here)
+            self.titles.append(self.here)
 
     def _is_wanted(self, conversation: Conversation) -> bool:
         """Not that with somebody whom this person ignores, unless they are in it."""
         return conversation.other not in self._view.ignored or conversation.title == self.here
-
-    @property
-    def titles(self) -> list[str]:
-        return self._titles
 
     @property
     def conversation(self) -> Conversation | None:
@@ -61,12 +57,12 @@ class Places:
         self.refresh()
 
     def room_before(self) -> str:
-        return self._before if self._before in self._titles else LOBBY
+        return self._before if self._before in self.titles else LOBBY
 
     def next_unread(self) -> str | None:
         """After the open one, and round again."""
-        at = self._titles.index(self.here) + 1 if self.here in self._titles else 0
-        for title in self._titles[at:] + self._titles[:at]:
+        at = self.titles.index(self.here) + 1 if self.here in self.titles else 0
+        for title in self.titles[at:] + self.titles[:at]:
             conversation = self._view.conversation_titled(title)
             if conversation is not None and conversation.unread and title != self.here:
                 return title

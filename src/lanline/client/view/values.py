@@ -149,7 +149,7 @@ class Conversation(msgspec.Struct, frozen=True):
         return self.other is None
 
 
-class Asking(msgspec.Struct, frozen=True):
+class WaitingPerson(msgspec.Struct, frozen=True):
     """Somebody who waits to be let into the group."""
 
     name: str
@@ -162,7 +162,7 @@ class GroupFacts(msgspec.Struct, frozen=True):
 
     trust: dict[int, str] = {}
     """By account: how they came in, by whom, and whether their person was verified."""
-    asking: tuple[Asking, ...] = ()
+    asking: tuple[WaitingPerson, ...] = ()
     """To an admin."""
     devices: tuple[str, ...] = ()
     """The numbers, as the server has them, of devices that ask to be let into this account."""

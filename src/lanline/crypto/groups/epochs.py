@@ -1,6 +1,6 @@
 """Owns the secrets of epochs and of accounts: what proves them, what follows from them, and what opens those before.
 
-Not who gets them: `proto/chain`.
+Not who gets them: `lanline.chain`.
 """
 
 from __future__ import annotations

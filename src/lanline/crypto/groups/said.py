@@ -1,4 +1,4 @@
-"""Owns how words are sealed, opened and vouched for. Not which epoch they may be sealed under: `proto/chain`."""
+"""Owns how words are sealed, opened and vouched for. Not which epoch they may be sealed under: `lanline.chain`."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from lanline.model.text import safe_line
 
 _MAX_TIMES = 5
 _MAX_SENDERS = 6
+_MAX_WAITING = 12
 
 
 def columns_of(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -88,7 +89,7 @@ def unread_lines(view: View, now_ms: int) -> list[str]:
 
 
 def waiting_lines(view: View, waiting: Sequence[tuple[Conversation, list[Message]]], now_ms: int) -> list[str]:
-    """The notice for who comes back: how many from whom, where, and when each was sent."""
+    """The notice for who comes back: how many from whom, where, and when each was sent. People stand before rooms."""
     count = sum(conversation.unread for conversation, _ in waiting)
     senders = list(dict.fromkeys(name_of(view, each) for _, messages in waiting for each in messages))
     rooms = sum(conversation.is_room for conversation, _ in waiting)
@@ -97,8 +98,10 @@ def waiting_lines(view: View, waiting: Sequence[tuple[Conversation, list[Message
         + (f" ({'1 room' if rooms == 1 else f'{rooms} rooms'})" if rooms else "")
         + "."
     )
-    rows = [(each.title, f"{each.unread:,}", _times(messages, now_ms)) for each, messages in waiting]
-    return [f"* {opening}", *columns_of(rows)]
+    first = sorted(waiting, key=lambda pair: pair[0].is_room)[:_MAX_WAITING]
+    rows = [(each.title, f"{each.unread:,}", _times(messages, now_ms)) for each, messages in first]
+    more = len(waiting) - len(first)
+    return [f"* {opening}", *columns_of(rows), *([f"    and {more:,} more: /unread shows all"] if more else [])]
 
 
 def _named(names: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from lanline.client.firstof import first_of
 from lanline.client.node.face import Face
 from lanline.client.view.events import (
     ConversationOpened,
@@ -20,7 +21,6 @@ from lanline.client.view.values import Conversation, Message, MessageState
 from lanline.client.view.view import Change, Snapshot, held_through
 from lanline.errors import InvalidInput, LanlineError, StillQueued
 from lanline.faces.chat.unsent import queued, still_queued, telling_queued, wait_sent
-from lanline.faces.firstof import first_of
 from lanline.faces.lines import InputLines, OutputLines, tell_aside
 from lanline.model.content import Text
 

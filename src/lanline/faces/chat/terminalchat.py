@@ -11,6 +11,7 @@ from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
+from lanline.client.firstof import first_of
 from lanline.client.node.face import Face
 from lanline.client.view.incoming import Incoming
 from lanline.client.view.places import Places
@@ -25,7 +26,6 @@ from lanline.faces.chat.runner import CommandRunner, Leaving
 from lanline.faces.chat.screen import TerminalScreen, columns
 from lanline.faces.chat.statusbar import StatusBar
 from lanline.faces.chat.unsent import check_sent, queued, telling_queued, wait_sent
-from lanline.faces.firstof import first_of
 from lanline.faces.prompt import TypedLines
 from lanline.model.content import MAX_SAID_BYTES
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 
+from lanline.client.firstof import first_of
 from lanline.client.peer.chat import PeerChat
 from lanline.client.peer.events import (
     CallerRefused,
@@ -19,7 +20,6 @@ from lanline.client.peer.events import (
     Waiting,
 )
 from lanline.errors import LanlineError
-from lanline.faces.firstof import first_of
 from lanline.model.text import safe_line
 
 SHOWN_CHARACTERS = 60

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from lanline.client.firstof import first_of
 from lanline.client.peer.plain import PlainPeer
 from lanline.errors import InvalidInput
-from lanline.faces.firstof import first_of
 from lanline.faces.peer.face import NotDelivered, count_messages
 
 _ANSWER_S = 0.2

@@ -7,17 +7,18 @@ from __future__ import annotations
 import msgspec
 
 from lanline import __version__
-from lanline.core import given, journal
+from lanline.core import givenrights, journal
 from lanline.core.core import Core
 from lanline.core.films import Films
 from lanline.core.newgroup import BeginNewGroup
 from lanline.core.usage import Usage, read_usage
+from lanline.gateways.lanline.answering import does, looks
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.films import Library
 from lanline.model.journal import JournalEntry
-from lanline.ticket import Steps, Ticket, follow
-from lanline.wire.chat import admin, answers, groups
+from lanline.ticket import Steps, in_steps
+from lanline.wire.chat import admin, groups
 
 _MOST_LISTED = 1000
 
@@ -28,44 +29,21 @@ class AdminRequests:
         self._films = films
 
     def handlers(self) -> dict[type, Handler]:
+        core = self._core
         return {
-            admin.ReadJournal: self._read_journal,
+            admin.ReadJournal: looks(
+                core, lambda m: journal.ReadJournal(m.after, m.limit).look, _journal, Session.send_listing
+            ),
             admin.AskUsage: self._ask_usage,
-            admin.ListGiven: self._list_given,
-            admin.TakeBack: self._take_back,
-            groups.BeginNewGroup: self._begin_new_group,
+            admin.ListGiven: looks(
+                core,
+                lambda m: givenrights.ListGiven(AccountId(m.account), _device(m.device)).look,
+                _given,
+                Session.send_listing,
+            ),
+            admin.TakeBack: does(core, lambda m: givenrights.TakeBack(AccountId(m.account), _device(m.device))),
+            groups.BeginNewGroup: does(core, lambda m: BeginNewGroup(AccountId(m.account))),
         }
-
-    def _begin_new_group(self, session: Session, message: groups.BeginNewGroup) -> None:
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, BeginNewGroup(AccountId(message.account))),
-            lambda _: session.send(answers.Done(message.request)),
-        )
-
-    def _list_given(self, session: Session, message: admin.ListGiven) -> None:
-        def answer(found: list[given.GivenRight]) -> None:
-            rights = tuple(admin.GivenRight(each.account, each.right.value, each.room) for each in found)
-            session.send_listing(admin.Given(message.request, rights))
-
-        look = given.ListGiven(AccountId(message.account), _device(message.device)).look
-        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
-
-    def _take_back(self, session: Session, message: admin.TakeBack) -> None:
-        command = given.TakeBack(AccountId(message.account), _device(message.device))
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, command),
-            lambda _: session.send(answers.Done(message.request)),
-        )
-
-    def _read_journal(self, session: Session, message: admin.ReadJournal) -> None:
-        def answer(found: list[JournalEntry]) -> None:
-            rows = tuple(admin.JournalInfo(*msgspec.structs.astuple(each)) for each in found)
-            session.send_listing(admin.Journal(message.request, rows))
-
-        look = journal.ReadJournal(message.after, message.limit).look
-        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
 
     def _ask_usage(self, session: Session, message: admin.AskUsage) -> None:
         def answer(found: tuple[Usage, Library]) -> None:
@@ -88,12 +66,19 @@ class AdminRequests:
 
         session.ask(message.request, lambda: self._usage(session), answer)
 
-    def _usage(self, session: Session) -> Ticket[tuple[Usage, Library]]:
-        def steps() -> Steps[tuple[Usage, Library]]:
-            usage = yield from self._core.ask(session.actor, read_usage).wait()
-            return usage, (yield from self._films.library().wait())
+    @in_steps
+    def _usage(self, session: Session) -> Steps[tuple[Usage, Library]]:
+        usage = yield from self._core.ask(session.actor, read_usage).wait()
+        return usage, (yield from self._films.library().wait())
 
-        return follow(steps())
+
+def _given(message: admin.ListGiven, found: list[givenrights.GivenRight]) -> admin.Given:
+    rights = tuple(admin.GivenRight(each.account, each.right.value, each.room) for each in found)
+    return admin.Given(message.request, rights)
+
+
+def _journal(message: admin.ReadJournal, found: list[JournalEntry]) -> admin.Journal:
+    return admin.Journal(message.request, tuple(admin.JournalInfo(*msgspec.structs.astuple(each)) for each in found))
 
 
 def _device(number: int | None) -> DeviceId | None:

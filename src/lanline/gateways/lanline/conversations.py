@@ -10,7 +10,7 @@ from lanline.core.changes import ConversationEnded, Cursors, DirectOpened, Membe
 from lanline.core.conversations import Conversation
 from lanline.core.core import Core
 from lanline.core.signin import SignedIn
-from lanline.gateways.lanline.awaiting import AwaitingAuthors
+from lanline.gateways.lanline.awaitingauthors import AwaitingAuthors
 from lanline.gateways.lanline.followers import as_log_entries
 from lanline.gateways.lanline.session import Session
 from lanline.model.accounts import AccountId

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from lanline.core import devices, keyentries
 from lanline.core.changes import DeviceAnswered, DeviceAsked, Handlers
-from lanline.core.commands import Command
 from lanline.core.core import Core
+from lanline.gateways.lanline.answering import commands, does, looks
 from lanline.gateways.lanline.groups import Groups
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId, Device, DeviceId
@@ -24,47 +24,21 @@ class DeviceRequests:
         self._sessions_of = sessions_of
 
     def handlers(self) -> dict[type, Handler]:
+        core = self._core
         return {
-            wire.OfferDevice: lambda session, m: self._do(session, m.request, devices.OfferDevice(m.shown_hash)),
-            wire.LeaveDevice: self._leave,
-            wire.ListWaitingDevices: self._list_waiting,
-            wire.AnswerDevice: lambda session, m: self._do(
-                session, m.request, devices.AnswerDevice(DeviceId(m.device), m.answer)
+            wire.OfferDevice: does(core, lambda m: devices.OfferDevice(m.shown_hash)),
+            wire.LeaveDevice: commands(
+                core, lambda m: devices.LeaveDevice(m.record, m.mark, m.sealed_label), _answer_to_new
             ),
+            wire.ListWaitingDevices: looks(core, lambda _: devices.waiting_devices, _waiting_devices),
+            wire.AnswerDevice: does(core, lambda m: devices.AnswerDevice(DeviceId(m.device), m.answer)),
             wire.ListOwnDevices: self._list_own,
-            wire.ForgetLabel: lambda session, m: self._do(
-                session, m.request, devices.ForgetLabel(DeviceId(m.device), m.label)
-            ),
+            wire.ForgetLabel: does(core, lambda m: devices.ForgetLabel(DeviceId(m.device), m.label)),
             wire.AddRecovery: self._add_recovery,
         }
 
     def tellers(self) -> Handlers:
         return {DeviceAsked: self._tell_asked, DeviceAnswered: self._tell_answered}
-
-    def _do(self, session: Session, request: int, command: Command[None]) -> None:
-        session.command(
-            request,
-            lambda: self._core.do(session.actor, command),
-            lambda _: session.send(Done(request)),
-        )
-
-    def _leave(self, session: Session, message: wire.LeaveDevice) -> None:
-        asked = devices.LeaveDevice(message.record, message.mark, message.sealed_label)
-
-        def answer(found: bytes | None) -> None:
-            session.send(Done(message.request) if found is None else wire.DeviceAnswered(message.request, found))
-
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, asked),
-            answer,
-        )
-
-    def _list_waiting(self, session: Session, message: wire.ListWaitingDevices) -> None:
-        def answer(found: list[DeviceRequest]) -> None:
-            session.send(wire.WaitingDevices(message.request, tuple(map(_waiting, found))))
-
-        session.ask(message.request, lambda: self._core.ask(session.actor, devices.waiting_devices), answer)
 
     def _list_own(self, session: Session, message: wire.ListOwnDevices) -> None:
         def answer(found: list[Device]) -> None:
@@ -92,6 +66,14 @@ class DeviceRequests:
         for session in self._sessions_of(change.request.account):
             if session.actor.device == change.request.device:
                 session.send(wire.DeviceAnswered(0, change.request.answer))
+
+
+def _answer_to_new(message: wire.LeaveDevice, found: bytes | None) -> Done | wire.DeviceAnswered:
+    return Done(message.request) if found is None else wire.DeviceAnswered(message.request, found)
+
+
+def _waiting_devices(message: wire.ListWaitingDevices, found: list[DeviceRequest]) -> wire.WaitingDevices:
+    return wire.WaitingDevices(message.request, tuple(map(_waiting, found)))
 
 
 def _waiting(request: DeviceRequest) -> wire.WaitingDevice:

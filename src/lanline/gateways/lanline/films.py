@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lanline.core.core import Core
-from lanline.core.films import Films
+from lanline.core.films import Films, LimitFilms
+from lanline.gateways.lanline.answering import does
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.films import FilmPlan, Library
 from lanline.ticket import Ticket
@@ -33,7 +34,7 @@ class FilmRequests:
             wire.EndUpload: self._does(lambda s, m: films.end_upload(s.actor, m.name, m.lines, m.digest)),
             wire.RenameFilm: self._does(lambda s, m: films.rename(s.actor, m.name, m.new)),
             wire.RemoveFilm: self._does(lambda s, m: films.remove(s.actor, m.name, m.lines)),
-            wire.LimitFilms: self._does(lambda s, m: films.limit(s.actor, m.most_bytes)),
+            wire.LimitFilms: does(self._core, lambda m: LimitFilms(m.most_bytes)),
         }
 
     def _does(self, begin: Callable[[Session, Any], Ticket[None]]) -> Handler:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
 from lanline.core.changes import Appended
 from lanline.errors import LinkError
@@ -123,7 +124,4 @@ def _pieces(entries: tuple[LogEntry, ...]) -> Iterable[tuple[LogEntry, ...]]:
 
 
 def as_log_entries(entries: Iterable[Entry]) -> tuple[LogEntry, ...]:
-    return tuple(
-        LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, entry.suite, entry.content)
-        for entry in entries
-    )
+    return tuple([LogEntry(*astuple(each)[1:]) for each in entries])  # of all of an entry but its log

@@ -16,6 +16,7 @@ from lanline.core.changes import (
     CursorMoved,
     DeviceChanged,
     DirectOpened,
+    FilmSpaceLimited,
     Handlers,
     MemberStepped,
     PasswordChanged,
@@ -31,7 +32,7 @@ from lanline.core.signin import SignedIn
 from lanline.errors import CloseCode
 from lanline.gateways.lanline.adminrequests import AdminRequests
 from lanline.gateways.lanline.admission import Admission
-from lanline.gateways.lanline.awaiting import AwaitingAuthors
+from lanline.gateways.lanline.awaitingauthors import AwaitingAuthors
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import ConversationNews
 from lanline.gateways.lanline.devices import DeviceRequests
@@ -98,6 +99,7 @@ class LanlineGateway:
             BoxesGiven: self._groups.note_given,
             RequestLeft: self._groups.note_request,
             **devices.tellers(),
+            FilmSpaceLimited: lambda _: None,  # whoever asks for films is told
             ServerWarned: self._warn,
         }
         core.stream.subscribe(self._on_changes)

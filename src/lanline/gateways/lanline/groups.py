@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -15,13 +17,14 @@ from lanline.core import boxes, keyentries, privaterooms, rsakeys
 from lanline.core.changes import BoxesGiven, ChainGrew, RequestLeft
 from lanline.core.commands import Authority, Command, unknown_conversation
 from lanline.core.core import Core
-from lanline.core.groupstate import GroupState, Member
+from lanline.core.groupstate import ChainMember, GroupState
 from lanline.core.limits import Buckets
 from lanline.core.refusals import slow_down, somebody_begins
 from lanline.crypto.groups.keys import box_info, seal_box
 from lanline.crypto.groups.rsa import check_rsa_public
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
-from lanline.gateways.lanline.beginners import Beginners
+from lanline.gateways.lanline.answering import does, looks
+from lanline.gateways.lanline.epochbeginners import Beginners
 from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId
@@ -84,26 +87,27 @@ class Groups:
         self._asked.pop(session, None)
 
     def handlers(self) -> dict[type, Handler]:
+        core = self._core
         return {
             wire.AskGroup: self._ask_group,
-            wire.AppendKey: self._append_key,
-            wire.AppendRoomKey: self._append_room_key,
+            wire.AppendKey: self._takes(lambda m: keyentries.AppendKey(m.content)),
+            wire.AppendRoomKey: self._takes(lambda m: privaterooms.AppendRoomKey(LogId(m.log), m.content)),
             wire.ReadKeys: self._read_keys,
-            wire.ReadPastKeys: self._read_past_keys,
-            wire.MakeGroupInvite: self._make_invite,
+            wire.ReadPastKeys: looks(core, _look_past, _past_items),
+            wire.MakeGroupInvite: self._takes(lambda m: keyentries.MakeGroupInvite(m.content, m.shown_hash)),
             wire.PutKeys: self._put_keys,
-            wire.GetKeys: self._get_keys,
+            wire.GetKeys: looks(core, _look_keys, _keys, Session.send_bulk),
             wire.PutRsaKey: self._put_rsa_key,
-            wire.GetRsaHalf: self._get_rsa_half,
+            wire.GetRsaHalf: looks(core, _look_rsa_half, _rsa_half, Session.send_bulk),
             wire.PutBoxes: self._put_boxes,
-            wire.GetBoxes: self._get_boxes,
+            wire.GetBoxes: looks(core, _look_boxes, _boxes, Session.send_bulk),
             wire.WantBoxes: self._want_boxes,
             wire.ClaimEpoch: self._claim_epoch,
             wire.BeginEpoch: self._begin_epoch,
             wire.GiveUp: self._give_up,
             wire.LeaveRequest: self._leave_request,
-            wire.ListRequests: self._list_requests,
-            wire.RefuseRequest: self._refuse_request,
+            wire.ListRequests: looks(core, lambda _: keyentries.list_requests, _requests),
+            wire.RefuseRequest: does(core, lambda m: keyentries.RefuseRequest(AccountId(m.account))),
         }
 
     # The chain.
@@ -130,12 +134,6 @@ class Groups:
             for session in self._asked:
                 session.send(self._described(0))
 
-    def _append_key(self, session: Session, message: wire.AppendKey) -> None:
-        self.take_key(session, message.request, keyentries.AppendKey(message.content))
-
-    def _append_room_key(self, session: Session, message: wire.AppendRoomKey) -> None:
-        self.take_key(session, message.request, privaterooms.AppendRoomKey(LogId(message.log), message.content))
-
     def _read_keys(self, session: Session, message: wire.ReadKeys) -> None:
         log = LogId(message.log)
         self._core.conversations.readable(log, session.actor.account)
@@ -149,18 +147,6 @@ class Groups:
             lambda found: session.send(wire.KeyEntries(message.request, log, as_log_entries(found))),
         )
 
-    def _read_past_keys(self, session: Session, message: wire.ReadPastKeys) -> None:
-        def look(view: View, by: Authority) -> tuple[LogId, list[Entry]]:
-            return boxes.find_past_items(view, by, message.group_id, message.after, _KEYS_AT_ONCE, CHUNK_BYTES)
-
-        def answer(found: tuple[LogId, list[Entry]]) -> None:
-            session.send(wire.KeyEntries(message.request, found[0], as_log_entries(found[1])))
-
-        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
-
-    def _make_invite(self, session: Session, message: wire.MakeGroupInvite) -> None:
-        self.take_key(session, message.request, keyentries.MakeGroupInvite(message.content, message.shown_hash))
-
     def _check_key_pace(self, session: Session) -> tuple[Buckets[AccountId], ...]:
         account, now = session.actor.account, self._clock.now()
         is_admin = self._core.accounts.is_admin(account)
@@ -168,6 +154,9 @@ class Groups:
         for pace in paces:
             _take(pace, account, now)
         return paces
+
+    def _takes(self, command: Callable[[Any], Command[keyentries.KeyPlace]]) -> Handler:
+        return lambda session, message: self.take_key(session, message.request, command(message))
 
     def take_key(self, session: Session, request: int, command: Command[keyentries.KeyPlace]) -> None:
         """A try for which somebody else was quicker counts as a request only: many may come at once."""
@@ -192,18 +181,7 @@ class Groups:
         self._core.check_pace(session.actor)
         for key in message.keys:
             _check_sealable(key)
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, keyentries.PutKeys(keys)),
-            lambda _: session.send(Done(message.request)),
-        )
-
-    def _get_keys(self, session: Session, message: wire.GetKeys) -> None:
-        session.ask(
-            message.request,
-            lambda: self._core.ask(session.actor, lambda view, _: view.groups.keys(message.hashes)),
-            lambda found: session.send_bulk(wire.Keys(message.request, tuple(found.values()))),
-        )
+        does(self._core, lambda _: keyentries.PutKeys(keys))(session, message)
 
     def _put_rsa_key(self, session: Session, message: wire.PutRsaKey) -> None:
         self._core.check_pace(session.actor)
@@ -211,18 +189,7 @@ class Groups:
             check_rsa_public(message.public)
         except MalformedPacket as cause:
             raise RequestRefused(RefusalCode.INVALID, "Nothing can be sealed to a key that was brought.") from cause
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, rsakeys.PutRsaKey(message.public, message.half)),
-            lambda _: session.send(Done(message.request)),
-        )
-
-    def _get_rsa_half(self, session: Session, message: wire.GetRsaHalf) -> None:
-        session.ask(
-            message.request,
-            lambda: self._core.ask(session.actor, lambda view, by: rsakeys.find_half(view, by, message.rsa_hash)),
-            lambda half: session.send_bulk(wire.Keys(message.request, (half,))),
-        )
+        does(self._core, lambda _: rsakeys.PutRsaKey(message.public, message.half))(session, message)
 
     def _put_boxes(self, session: Session, message: wire.PutBoxes) -> None:
         given = tuple(boxes.NewBox(each.kind, each.recipient, each.generation, each.data) for each in message.boxes)
@@ -235,16 +202,6 @@ class Groups:
             lambda: self._core.do(session.actor, command),
             lambda _: session.send(Done(message.request)),
         )
-
-    def _get_boxes(self, session: Session, message: wire.GetBoxes) -> None:
-        def answer(found: list[Box]) -> None:
-            given = tuple(wire.FoundBox(each.epoch_id, each.kind, each.generation, each.data) for each in found)
-            session.send_bulk(wire.Boxes(message.request, given))
-
-        def look(view: View, by: Authority) -> list[Box]:
-            return boxes.find_boxes(view, by, message.scope, message.epoch_ids, message.shown)
-
-        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
 
     def _claim_epoch(self, session: Session, message: wire.ClaimEpoch) -> None:
         log, account = LogId(message.log), session.actor.account
@@ -285,13 +242,13 @@ class Groups:
             _take(self._want_pace, account, now)
         command = boxes.WantBoxes(LogId(message.log), message.scope, message.epoch_ids)
 
-        def answer(member: Member) -> None:
+        def answer(member: ChainMember) -> None:
             session.send(Done(message.request))
             self._ask_helpers(session, message, member)
 
         session.command(message.request, lambda: self._core.do(session.actor, command), answer)
 
-    def _ask_helpers(self, session: Session, message: wire.WantBoxes, member: Member) -> None:
+    def _ask_helpers(self, session: Session, message: wire.WantBoxes, member: ChainMember) -> None:
         kind, recipient = (1, member.account_id) if message.log else (FOR_DEVICE, member.device_id)
         asked = wire.BoxWanted(message.log, message.scope, message.epoch_ids, kind, recipient)
         helpers = deque(each for each in self._asked if each is not session and self._may_help(each, message, session))
@@ -319,7 +276,7 @@ class Groups:
             return False
         return self.member_by_link(session.link.peer_fingerprint) is not None
 
-    def member_by_link(self, fingerprint: bytes) -> Member | None:
+    def member_by_link(self, fingerprint: bytes) -> ChainMember | None:
         return None if self.state is None else self.state.member_by_link(fingerprint)
 
     def _ask_next(self, want: _Want) -> None:
@@ -352,26 +309,7 @@ class Groups:
 
     def _leave_request(self, session: Session, message: wire.LeaveRequest) -> None:
         _take(self._request_pace, session.actor.account, self._clock.now())
-        command = keyentries.LeaveRequest(message.joiner, message.signature)
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, command),
-            lambda _: session.send(Done(message.request)),
-        )
-
-    def _list_requests(self, session: Session, message: wire.ListRequests) -> None:
-        session.ask(
-            message.request,
-            lambda: self._core.ask(session.actor, keyentries.list_requests),
-            lambda found: session.send(wire.Requests(message.request, tuple(map(_waiting, found)))),
-        )
-
-    def _refuse_request(self, session: Session, message: wire.RefuseRequest) -> None:
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, keyentries.RefuseRequest(AccountId(message.account))),
-            lambda _: session.send(Done(message.request)),
-        )
+        does(self._core, lambda _: keyentries.LeaveRequest(message.joiner, message.signature))(session, message)
 
     def note_request(self, change: RequestLeft) -> None:
         message = wire.RequestCame(_waiting(change.request))
@@ -384,6 +322,43 @@ def _take(pace: Buckets[AccountId], account: AccountId, now: float) -> None:
     wait_s = pace.take(account, now)
     if wait_s:
         raise slow_down(wait_s)
+
+
+def _look_keys(message: wire.GetKeys) -> Callable[[View, Authority], dict[bytes, bytes]]:
+    return lambda view, _: view.groups.keys(message.hashes)
+
+
+def _keys(message: wire.GetKeys, found: dict[bytes, bytes]) -> wire.Keys:
+    return wire.Keys(message.request, tuple(found.values()))
+
+
+def _look_rsa_half(message: wire.GetRsaHalf) -> Callable[[View, Authority], bytes]:
+    return lambda view, by: rsakeys.find_half(view, by, message.rsa_hash)
+
+
+def _rsa_half(message: wire.GetRsaHalf, half: bytes) -> wire.Keys:
+    return wire.Keys(message.request, (half,))
+
+
+def _look_boxes(message: wire.GetBoxes) -> Callable[[View, Authority], list[Box]]:
+    return lambda view, by: boxes.find_boxes(view, by, message.scope, message.epoch_ids, message.shown)
+
+
+def _boxes(message: wire.GetBoxes, found: list[Box]) -> wire.Boxes:
+    given = tuple(wire.FoundBox(each.epoch_id, each.kind, each.generation, each.data) for each in found)
+    return wire.Boxes(message.request, given)
+
+
+def _look_past(message: wire.ReadPastKeys) -> Callable[[View, Authority], tuple[LogId, list[Entry]]]:
+    return lambda view, by: boxes.find_past_items(view, by, message.group_id, message.after, _KEYS_AT_ONCE, CHUNK_BYTES)
+
+
+def _past_items(message: wire.ReadPastKeys, found: tuple[LogId, list[Entry]]) -> wire.KeyEntries:
+    return wire.KeyEntries(message.request, found[0], as_log_entries(found[1]))
+
+
+def _requests(message: wire.ListRequests, found: list[EntryRequest]) -> wire.Requests:
+    return wire.Requests(message.request, tuple(map(_waiting, found)))
 
 
 def _waiting(request: EntryRequest) -> wire.WaitingRequest:

@@ -1,16 +1,16 @@
 """Owns what members bring to a restored server, of the group's chain and of what was said, and what admins see of that.
 
-Not how it is judged and taken: `core/gathering`, `core/carried`.
+Not how it is judged and taken: `core/chaingathering`, `core/carried`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from lanline.core.carried import BringWords, Lost
+from lanline.core.carried import BringWords, LostByServer
+from lanline.core.chaingathering import Gathered
 from lanline.core.core import Core
-from lanline.core.gathering import Gathered
-from lanline.core.groupstate import Member
+from lanline.core.groupstate import ChainMember
 from lanline.core.roomentries import BringEntries
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.gateways.lanline.session import Handler, Session
@@ -21,7 +21,7 @@ from lanline.wire.chat.answers import Done
 
 
 class Offers:
-    def __init__(self, core: Core, member_by_link: Callable[[bytes], Member | None]) -> None:
+    def __init__(self, core: Core, member_by_link: Callable[[bytes], ChainMember | None]) -> None:
         self._core = core
         self._member_by_link = member_by_link
 
@@ -34,7 +34,7 @@ class Offers:
             wire.Carry: self._carry,
         }
 
-    def _member(self, session: Session) -> Member:
+    def _member(self, session: Session) -> ChainMember:
         member = self._member_by_link(session.link.peer_fingerprint)
         if member is None:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "This device is not in the group, as the server has it.")
@@ -73,7 +73,7 @@ class Offers:
         )
 
     def _carry(self, session: Session, message: wire.Carry) -> None:
-        words = tuple(Lost(each.entry_id, each.said, each.statement) for each in message.words)
+        words = tuple(LostByServer(each.entry_id, each.said, each.statement) for each in message.words)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, BringWords(LogId(message.log), words)),

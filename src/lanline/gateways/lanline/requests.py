@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from lanline.clock import Clock
 from lanline.core import accounts, blobs, endings, invites, rooms, signin
-from lanline.core.commands import Authority, Command
+from lanline.core.commands import Authority
 from lanline.core.core import Core
 from lanline.errors import CloseCode, RequestRefused
+from lanline.gateways.lanline.answering import commands, does, looks
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import member_info, room_info
 from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
@@ -42,7 +42,7 @@ class Requests:
         self._figures = figures
 
     def handlers(self) -> dict[type, Handler]:
-        c, a = conversations, admin
+        c, a, core = conversations, admin, self._core
         return {
             wiresignin.Hello: self._greet,
             wiresignin.SignIn: self._sign_in,
@@ -50,19 +50,19 @@ class Requests:
             wiresignin.ChangePassword: self._change_password,
             wiresignin.Deregister: self._deregister,
             wiresignin.SetAway: self._set_away,
-            c.CreateRoom: self._opens(lambda m: rooms.CreateRoom(m.name, m.topic, m.access)),
-            c.JoinRoom: self._opens(lambda m: rooms.JoinRoom(m.name)),
-            c.OpenDirect: self._opens(lambda m: rooms.OpenDirect(m.account)),
-            c.LeaveRoom: self._does(lambda m: rooms.LeaveRoom(m.log)),
-            c.InviteToRoom: self._does(lambda m: rooms.InviteToRoom(m.log, m.account)),
-            c.SetTopic: self._does(lambda m: rooms.SetTopic(m.log, m.topic)),
-            c.SetAccess: self._does(lambda m: rooms.SetAccess(m.log, m.access)),
-            c.SetRole: self._does(lambda m: rooms.SetRole(m.log, m.account, m.role)),
-            c.SetMuted: self._does(lambda m: rooms.SetMuted(m.log, m.account, m.is_muted)),
-            c.SendAway: self._does(lambda m: rooms.SendAway(m.log, m.account)),
-            c.SetBannedFromRoom: self._does(lambda m: rooms.SetBannedFromRoom(m.log, m.account, m.is_banned)),
-            c.SetSlow: self._does(lambda m: rooms.SetSlow(m.log, m.slow_s)),
-            c.SetPinned: self._does(lambda m: rooms.SetPinned(m.log, m.sequence, m.is_pinned)),
+            c.CreateRoom: commands(core, lambda m: rooms.CreateRoom(m.name, m.topic, m.access), _opened),
+            c.JoinRoom: commands(core, lambda m: rooms.JoinRoom(m.name), _opened),
+            c.OpenDirect: commands(core, lambda m: rooms.OpenDirect(m.account), _opened),
+            c.LeaveRoom: does(core, lambda m: rooms.LeaveRoom(m.log)),
+            c.InviteToRoom: does(core, lambda m: rooms.InviteToRoom(m.log, m.account)),
+            c.SetTopic: does(core, lambda m: rooms.SetTopic(m.log, m.topic)),
+            c.SetAccess: does(core, lambda m: rooms.SetAccess(m.log, m.access)),
+            c.SetRole: does(core, lambda m: rooms.SetRole(m.log, m.account, m.role)),
+            c.SetMuted: does(core, lambda m: rooms.SetMuted(m.log, m.account, m.is_muted)),
+            c.SendAway: does(core, lambda m: rooms.SendAway(m.log, m.account)),
+            c.SetBannedFromRoom: does(core, lambda m: rooms.SetBannedFromRoom(m.log, m.account, m.is_banned)),
+            c.SetSlow: does(core, lambda m: rooms.SetSlow(m.log, m.slow_s)),
+            c.SetPinned: does(core, lambda m: rooms.SetPinned(m.log, m.sequence, m.is_pinned)),
             c.ListRooms: self._list_rooms,
             c.ListMembers: self._list_members,
             entries.Append: self._append,
@@ -71,43 +71,19 @@ class Requests:
             entries.Unfollow: lambda session, m: self._catch_up.unfollow(session, LogId(m.log)),
             entries.ReadBefore: self._read_before,
             wireblobs.PutBlob: self._put_blob,
-            wireblobs.GetBlob: self._get_blob,
+            wireblobs.GetBlob: looks(core, _find_blob, _blob_found, Session.send_bulk),
             a.MakeInvite: self._make_invite,
-            a.ListInvites: self._list_invites,
-            a.DropInvite: self._does(lambda m: invites.DropInvite(m.token_hash)),
+            a.ListInvites: looks(core, lambda _: invites.list_invites, _invites, Session.send_listing),
+            a.DropInvite: does(core, lambda m: invites.DropInvite(m.token_hash)),
             a.ListUsers: self._list_users,
-            a.SetBanned: self._does(lambda m: accounts.SetBanned(m.account, m.is_banned, m.reason)),
-            a.SetAdmin: self._does(lambda m: accounts.SetAdmin(m.account, m.is_admin)),
+            a.SetBanned: does(core, lambda m: accounts.SetBanned(m.account, m.is_banned, m.reason)),
+            a.SetAdmin: does(core, lambda m: accounts.SetAdmin(m.account, m.is_admin)),
             a.SetPassword: self._set_password,
-            a.RevokeDevice: self._does(lambda m: accounts.RevokeDevice(m.device)),
+            a.RevokeDevice: does(core, lambda m: accounts.RevokeDevice(m.device)),
             a.AskStatus: self._ask_status,
-            a.DeleteAccount: self._does(lambda m: endings.DeleteAccount(m.account, m.content, m.reason)),
-            a.DeleteRoom: self._does(lambda m: endings.DeleteRoom(m.log)),
+            a.DeleteAccount: does(core, lambda m: endings.DeleteAccount(m.account, m.content, m.reason)),
+            a.DeleteRoom: does(core, lambda m: endings.DeleteRoom(m.log)),
         }
-
-    def _does(self, command: Callable[[Any], Command[None]]) -> Handler:
-        """Answered with Done."""
-
-        def handle(session: Session, message: Any) -> None:  # noqa: ANN401 -- any request
-            session.command(
-                message.request,
-                lambda: self._core.do(session.actor, command(message)),
-                lambda _: session.send(answers.Done(message.request)),
-            )
-
-        return handle
-
-    def _opens(self, command: Callable[[Any], Command[LogId]]) -> Handler:
-        """Answered with the conversation that is open now."""
-
-        def handle(session: Session, message: Any) -> None:  # noqa: ANN401 -- any request
-            session.command(
-                message.request,
-                lambda: self._core.do(session.actor, command(message)),
-                lambda log: session.send(conversations.Opened(message.request, log)),
-            )
-
-        return handle
 
     # Coming in, and going.
 
@@ -231,13 +207,6 @@ class Requests:
             lambda name: session.send_bulk(wireblobs.BlobStored(message.request, name)),
         )
 
-    def _get_blob(self, session: Session, message: wireblobs.GetBlob) -> None:
-        session.ask(
-            message.request,
-            lambda: self._core.ask(session.actor, partial(_find_blob, BlobId(message.blob))),
-            lambda data: session.send_bulk(wireblobs.BlobFound(message.request, data)),
-        )
-
     # For admins.
 
     def _make_invite(self, session: Session, message: admin.MakeInvite) -> None:
@@ -246,13 +215,6 @@ class Requests:
             message.request,
             lambda: asked(grants_admin=message.grants_admin),
             lambda token: session.send(admin.InviteMade(message.request, token)),
-        )
-
-    def _list_invites(self, session: Session, message: admin.ListInvites) -> None:
-        session.ask(
-            message.request,
-            lambda: self._core.ask(session.actor, invites.list_invites),
-            lambda found: session.send_listing(admin.Invites(message.request, tuple(map(_invite_info, found)))),
         )
 
     def _list_users(self, session: Session, message: admin.ListUsers) -> None:
@@ -289,8 +251,22 @@ class Requests:
         session.send(admin.ServerStatus(message.request, self._figures()))
 
 
-def _find_blob(name: BlobId, view: View, _by: Authority) -> bytes:
-    return blobs.find_blob(view, name)
+def _opened(
+    message: conversations.CreateRoom | conversations.JoinRoom | conversations.OpenDirect, log: LogId
+) -> conversations.Opened:
+    return conversations.Opened(message.request, log)
+
+
+def _find_blob(message: wireblobs.GetBlob) -> Callable[[View, Authority], bytes]:
+    return lambda view, _: blobs.find_blob(view, BlobId(message.blob))
+
+
+def _blob_found(message: wireblobs.GetBlob, data: bytes) -> wireblobs.BlobFound:
+    return wireblobs.BlobFound(message.request, data)
+
+
+def _invites(message: admin.ListInvites, found: list[Invite]) -> admin.Invites:
+    return admin.Invites(message.request, tuple(map(_invite_info, found)))
 
 
 def _blob_sizes(view: View, by: Authority) -> dict[AccountId, int]:

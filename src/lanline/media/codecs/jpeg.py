@@ -53,10 +53,6 @@ class JpegEncoder:
     def request_key(self) -> None:
         """Every frame is one."""
 
-    def set_quality(self, quality: int) -> None:
-        self._quality = quality
-        self._most_bytes = 0
-
     def set_bitrate(self, bits_per_s: int) -> None:
         self._most_bytes = max(1, int(bits_per_s / 8 / self._fps))
 

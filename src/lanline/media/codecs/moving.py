@@ -142,9 +142,6 @@ class MovingEncoder:
     def request_key(self) -> None:
         self._wants_key = True
 
-    def set_quality(self, quality: int) -> None:
-        self._quality = quality
-
     def set_bitrate(self, bits_per_s: int) -> None:
         self._quality = None
         self._bits_per_s = max(50_000, bits_per_s)

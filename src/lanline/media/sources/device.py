@@ -23,21 +23,13 @@ class Device:
         stream = container.streams.video[0]
         stream.thread_count = 1
         stream.codec_context.flags |= int(av.codec.context.Flags.low_delay)
-        self._size = even(size or Size(stream.width, stream.height))
+        self.size = even(size or Size(stream.width, stream.height))
         own_fps = float(stream.average_rate or fps)
-        self._fps = min(fps, own_fps)
+        self.fps = min(fps, own_fps)
         self._layout = layout
-        self._pace = Pace(self._fps)
+        self._pace = Pace(self.fps)
         self._frames: Iterator[av.VideoFrame] = container.decode(stream)
         self._reformatter = av.video.reformatter.VideoReformatter()
-
-    @property
-    def size(self) -> Size:
-        return self._size
-
-    @property
-    def fps(self) -> float:
-        return self._fps
 
     def read(self) -> Picture | None:
         while True:
@@ -49,7 +41,7 @@ class Device:
                 return None
             captured_at_us = now_us()
             if self._pace.is_due():
-                return as_picture(frame, self._layout, captured_at_us, self._size, self._reformatter)
+                return as_picture(frame, self._layout, captured_at_us, self.size, self._reformatter)
 
     def close(self) -> None:
         self._container.close()

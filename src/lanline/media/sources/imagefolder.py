@@ -28,17 +28,9 @@ class ImageFolder:
         self._next = 0
         self._reformatter = av.video.reformatter.VideoReformatter()
         first = self._first()
-        self._size = even(size) if size else upright_size(first)
-        self._fps = fps
+        self.size = even(size) if size else upright_size(first)
+        self.fps = fps
         self._pace = Pace(fps)
-
-    @property
-    def size(self) -> Size:
-        return self._size
-
-    @property
-    def fps(self) -> float:
-        return self._fps
 
     def _first(self) -> av.VideoFrame:
         frame = next((frame for frame in map(_read, self._paths) if frame is not None), None)
@@ -51,7 +43,7 @@ class ImageFolder:
             return None
         frame = self._next_frame()
         self._pace.wait()
-        return as_upright_picture(frame, self._layout, now_us(), self._size, self._reformatter)
+        return as_upright_picture(frame, self._layout, now_us(), self.size, self._reformatter)
 
     def _next_frame(self) -> av.VideoFrame:
         """Files that vanished or were damaged meanwhile are passed over."""

@@ -36,8 +36,8 @@ class MovieFile:
         self._path = path
         self._container, self._stream = _opened(path)
         own_fps = float(self._stream.average_rate or self._stream.guessed_rate or _USUAL_FPS)
-        self._fps = min(max(MIN_FPS, min(fps or own_fps, own_fps)), MAX_FPS)
-        self._thinning = Pace(self._fps) if self._fps < own_fps else None
+        self.fps = min(max(MIN_FPS, min(fps or own_fps, own_fps)), MAX_FPS)
+        self._thinning = Pace(self.fps) if self.fps < own_fps else None
         self._layout = layout
         self._frame_s = 1 / own_fps
         self._begun_at: float | None = None
@@ -51,16 +51,8 @@ class MovieFile:
         first = self._ahead = self._next_frame()
         if first is None:
             raise MediaProblem(f"No picture can be read from {path}: the file is damaged or cut off.")
-        self._size = even(size) if size else upright_size(first, self._stream.sample_aspect_ratio)
+        self.size = even(size) if size else upright_size(first, self._stream.sample_aspect_ratio)
         self._last: Picture | None = None
-
-    @property
-    def size(self) -> Size:
-        return self._size
-
-    @property
-    def fps(self) -> float:
-        return self._fps
 
     @property
     def round_begun(self) -> tuple[int, float | None]:
@@ -86,7 +78,7 @@ class MovieFile:
 
     def _upright(self, frame: av.VideoFrame) -> Picture:
         shape = self._stream.sample_aspect_ratio
-        return as_upright_picture(frame, self._layout, now_us(), self._size, self._reformatter, shape, is_film=True)
+        return as_upright_picture(frame, self._layout, now_us(), self.size, self._reformatter, shape, is_film=True)
 
     def _next_frame(self) -> av.VideoFrame | None:
         """None at the end of what is played once."""

@@ -22,23 +22,15 @@ class TestPattern:
     __test__ = False  # the name is no test's
 
     def __init__(self, size: Size = DEFAULT_SIZE, fps: float = 20.0, layout: Layout = Layout.YUV) -> None:
-        self._size = even(size)
-        self._fps = fps
+        self.size = even(size)
+        self.fps = fps
         self._layout = Layout.FULL_YUV if layout is Layout.FULL_YUV else Layout.YUV
         self._pace = Pace(fps)
         self._number = 0
         self._tone: TestTone | None = None
         is_full = self._layout is Layout.FULL_YUV
-        self._background = _bars(self._size, is_full=is_full)
-        self._band = _texture(self._size)
-
-    @property
-    def size(self) -> Size:
-        return self._size
-
-    @property
-    def fps(self) -> float:
-        return self._fps
+        self._background = _bars(self.size, is_full=is_full)
+        self._band = _texture(self.size)
 
     def sound(self) -> TestTone:
         """A beep with each picture whose number the pictures of a second divide."""
@@ -48,7 +40,7 @@ class TestPattern:
     def read(self) -> Picture | None:
         self._pace.wait()
         captured_at_us = now_us()
-        if self._tone is not None and self._number % round(self._fps) == 0:
+        if self._tone is not None and self._number % round(self.fps) == 0:
             self._tone.beat(captured_at_us)
         pixels = self._background.copy()
         self._move(pixels)
@@ -59,14 +51,14 @@ class TestPattern:
 
     def _move(self, pixels: Pixels) -> None:
         """A band that runs to the left across the middle: what stutters is seen at once."""
-        height, width = self._band.shape[0], self._size.width
-        top = self._size.height // 2
+        height, width = self._band.shape[0], self.size.width
+        top = self.size.height // 2
         start = self._number * _DOTS_PER_PICTURE % width
         pixels[top : top + height, :width] = self._band[:, start : start + width]
 
     def _write(self, pixels: Pixels) -> None:
         """Above the middle, where nothing that a window writes over the picture hides it."""
-        width, height = self._size.width, self._size.height
+        width, height = self.size.width, self.size.height
         scale = max(1, width // 160)
         time_of_day = dt.datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
         line_height = lettering.height_of(scale)
@@ -78,9 +70,9 @@ class TestPattern:
 
     def _take_colour_away(self, pixels: Pixels, left: int, top: int, width: int, height: int) -> None:
         """From behind the letters: they stand on a ground of their own."""
-        columns, rows = self._size.width // 2, self._size.height // 2
+        columns, rows = self.size.width // 2, self.size.height // 2
         flat = pixels.reshape(-1)
-        luma, plane = self._size.width * self._size.height, columns * rows
+        luma, plane = self.size.width * self.size.height, columns * rows
         for start in (luma, luma + plane):
             colour = flat[start : start + plane].reshape(rows, columns)
             colour[top // 2 : (top + height + 1) // 2, left // 2 : (left + width + 1) // 2] = 128

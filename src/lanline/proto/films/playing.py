@@ -6,6 +6,7 @@
     ENDED     shown to its end
 
 In: `receive`, `fail`, `advance`, and the wishes of the person. Out: `next_request`, `take_part`, `early_part`.
+Longer than other files: what is fetched next and when the film may run hang on the same parts.
 """
 
 from __future__ import annotations
@@ -27,8 +28,7 @@ from lanline.proto.films.window import Window
 MOST_AHEAD_S, _MOST_AHEAD_OF_LOWER_S = 30.0, 14.0
 """In the best quality, and in a lower one, which is not to be shown for long when the way has become better."""
 _MOST_AHEAD_BYTES = 64 * 1024 * 1024
-_BEGINS_WITH_S = 0.5
-_GOES_ON_WITH_S = 2.0
+_BEGINS_WITH_S, _GOES_ON_WITH_S = 0.5, 2.0
 _SHORTEST_S = 1e-4
 _TAKEN_BEFORE_S = 1.0
 """So long before it is shown a part goes to the decoder."""
@@ -45,6 +45,14 @@ class State(Enum):
     ENDED = auto()
 
 
+_MAY_FOLLOW = {
+    State.STARTING: {State.STARTING, State.RUNNING},
+    State.RUNNING: {State.STALLED, State.ENDED, State.STARTING},
+    State.STALLED: {State.RUNNING, State.STARTING},
+    State.ENDED: {State.STARTING},
+}
+
+
 class Playing:
     def __init__(self, plan: FilmPlan, start_s: float = 0.0, lines: int | None = None) -> None:
         self.state = State.STARTING
@@ -53,13 +61,11 @@ class Playing:
         """The first picture is not shown yet: until it is, no more is fetched than it takes to begin."""
         self.window = Window()
         self.throughput = Throughput()
-        self.switches = 0
-        self.stalled_s = 0.0
+        self.switches, self.stalled_s = 0, 0.0
         self._choice = QualityChoice()
-        self._fixed = lines
+        self.fixed_lines = lines
         self._requests: dict[int, tuple[Fetch, int, int]] = {}
-        self._last_number = 0
-        self._not_before = 0.0
+        self._last_number, self._not_before = 0, 0.0
         self._busy_since: float | None = None
         self._stalled_at: float | None = None
         self._fetches: deque[Fetch] = deque()
@@ -106,10 +112,6 @@ class Playing:
     def may_run(self) -> bool:
         return self.state is State.RUNNING and not self.is_paused
 
-    @property
-    def fixed_lines(self) -> int | None:
-        return self._fixed
-
     def take_part(self) -> ReadyPart | None:
         """For the decoder, when it is soon to be shown: until then it may be exchanged for a better one."""
         if not self._ready or self._taken_to_s - self.position_s >= _TAKEN_BEFORE_S:
@@ -123,8 +125,7 @@ class Playing:
 
         `take_part` gives the same part when it is whole, or another one in its place.
         """
-        is_waited_for = self.state is State.STARTING and not self._ready and self._fetches
-        return self._fetches[0].more() if is_waited_for else None
+        return self._fetches[0].more() if self.state is State.STARTING and self._fetches and not self._ready else None
 
     # Fetching.
 
@@ -135,7 +136,7 @@ class Playing:
             self.window.idle()
             return None
         fetch = next((each for each in self._all_fetches if not each.is_asked), None)
-        if fetch is None and self._fetches and self.window.is_starting and self._fixed is None:
+        if fetch is None and self._fetches and self.window.is_starting and self.fixed_lines is None:
             return None  # which quality comes next is better known when this part is here
         fetch = fetch or self._begin_fetch(now) or self._begin_better(self.lines)
         if fetch is None:
@@ -153,12 +154,11 @@ class Playing:
         if fetch.again:
             return fetch.again.pop()
         offset = fetch.asked_to
-        size = min(self.window.piece_bytes, fetch.part.size_bytes - offset)
-        fetch.asked_to += size
-        return offset, size
+        fetch.asked_to = min(offset + self.window.piece_bytes, fetch.part.size_bytes)
+        return offset, fetch.asked_to - offset
 
     def _begin_fetch(self, now: float) -> Fetch | None:
-        is_best = self._fixed is not None or self.lines == max(self._qualities)
+        is_best = self.fixed_lines is not None or self.lines == max(self._qualities)
         most_s = MOST_AHEAD_S if is_best else _MOST_AHEAD_OF_LOWER_S
         if self._next_s >= self.ends_s - HARDLY_S or self._next_s - self.position_s >= most_s:
             return None
@@ -171,15 +171,14 @@ class Playing:
         number, is_first = self._place(lines)
         quality = self._qualities[lines]
         fetch = Fetch(lines, number, quality.parts[number], self._next_s, is_first=is_first)
-        self.switches += self.lines not in {None, lines}
-        self.lines, self._wants_first = lines, False
-        self._next_s = max(self._next_s, quality.parts[number].end_s)
+        self._go_over_to(lines)
+        self._wants_first, self._next_s = False, max(self._next_s, quality.parts[number].end_s)
         self._fetches.append(fetch)
         return fetch
 
     def _begin_better(self, lines: int | None) -> Fetch | None:
         """What is here in a lower quality, and not soon shown, is fetched in a better one when the way carries it."""
-        if self._fixed is not None or lines is None or not self._rate:
+        if self.fixed_lines is not None or lines is None or not self._rate:
             return None
         coming = {each.from_s: each.lines for each in self._betters}
         here: list[ReadyPart | Fetch] = [*self._ready, *self._fetches]
@@ -187,7 +186,13 @@ class Playing:
         fetch = exchange.next([each for each in sorted(self._qualities, reverse=True) if each <= lines])
         if fetch is not None:
             self._betters.append(fetch)
+            if fetch.part.end_s >= self._next_s - HARDLY_S:
+                self._go_over_to(fetch.lines)
         return fetch
+
+    def _go_over_to(self, lines: int) -> None:
+        self.switches += self.lines not in {None, lines}
+        self.lines = lines
 
     def _in_place_of(self, old: ReadyPart | Fetch, lines: int) -> Fetch | None:
         """Where it is as long as the other one, and what follows can be decoded after it."""
@@ -206,11 +211,9 @@ class Playing:
         return lasts(coming, self._next_s - self.position_s - takes_s, self._rate)
 
     def _chosen(self, now: float) -> int:
-        there = {
-            lines: each for lines, each in self._qualities.items() if each.parts[-1].end_s > self._next_s + HARDLY_S
-        }
-        if self._fixed is not None:
-            return max((each for each in there if each <= self._fixed), default=min(there))
+        there = {n: each for n, each in self._qualities.items() if each.parts[-1].end_s > self._next_s + HARDLY_S}
+        if self.fixed_lines is not None:
+            return max((each for each in there if each <= self.fixed_lines), default=min(there))
         coming = {lines: self._coming(each) for lines, each in there.items()}
         return self._choice.choose(coming, self.lines, self._next_s - self.position_s, self._rate, now)
 
@@ -273,8 +276,7 @@ class Playing:
         self._busy_since = self._busy_since if self._requests else None
         self._not_before = max(self._not_before, now + wait_s)
         if found is not None:
-            fetch, offset, size = found
-            fetch.again.append((offset, size))
+            found[0].again.append(found[1:])
 
     @property
     def _all_fetches(self) -> list[Fetch]:
@@ -301,12 +303,14 @@ class Playing:
     def _check_patience(self, now: float) -> None:
         """What comes too late in this quality is fetched in a lower one."""
         rate = self.window.bounded(self.throughput.bytes_per_s)
-        if self._fixed is not None or not rate:
+        if self.fixed_lines is not None or not rate:
             return
         if self._betters:
             needed_s = self._betters[0].missing_bytes / rate
             if needed_s > min(self._left_s(self._betters[0]), self.ahead_s - _LEAST_AHEAD_S):
                 self._betters.clear()
+                last_lines, _ = self._before() or (min(self._qualities), 0)
+                self._go_over_to(min(self.lines or last_lines, last_lines))
         if not self._fetches:
             return
         fetch = self._fetches[0]
@@ -326,10 +330,14 @@ class Playing:
 
     # Running.
 
+    def _enter(self, state: State) -> None:
+        assert state in _MAY_FOLLOW[self.state], f"{self.state} -> {state}"
+        self.state = state
+
     def _check_enough(self, now: float) -> None:
         enough_s = _BEGINS_WITH_S if self.state is State.STARTING else _GOES_ON_WITH_S
         if self.state in {State.STARTING, State.STALLED} and (self.ahead_s >= enough_s or self.is_all_here):
-            self.state = State.RUNNING
+            self._enter(State.RUNNING)
             self._end_stall(now)
 
     def _end_stall(self, now: float) -> None:
@@ -344,11 +352,8 @@ class Playing:
         self.position_s = max(self.position_s, position_s)
         if self.ahead_s > HARDLY_S:
             return
-        if self.is_all_here:
-            self.state = State.ENDED
-        else:
-            self.state = State.STALLED
-            self._stalled_at = now
+        self._enter(State.ENDED if self.is_all_here else State.STALLED)
+        self._stalled_at = None if self.is_all_here else now
 
     # What the person wants.
 
@@ -369,12 +374,12 @@ class Playing:
             self._ready.clear()
             self._drop_fetches()
             self._wants_first = True
-        self.state = State.STARTING
+        self._enter(State.STARTING)
         self._check_enough(now)
 
     def choose(self, lines: int | None) -> None:
         """None: by itself. What is shown soon stays; the rest is fetched again."""
-        self._fixed = lines
+        self.fixed_lines = lines
         if lines is None or lines == self.lines:
             return
         rate = self._rate

@@ -15,11 +15,12 @@ from lanline.model.films import MAX_PIECE_BYTES
 
 _FIRST_BYTES = 32 * 1024
 _FIRST_PIECE_BYTES = 8 * 1024
-_LEAST_PIECE_BYTES = 2 * 1024
+_PACKET_BYTES, _LEAST_PACKETS = 1390, 2
+"""What one packet carries of a piece, on nearly every way: a piece that fills its packets wastes the least on them."""
 _PIECE_S = 0.005
-"""A piece is what the way carries in so long."""
-_MOST_PIECES, _MOST_PIECES_OF_MUCH, _MUCH_BYTES = 16, 8, 128 * 1024
-"""Under way at once, about: fewer and larger ones where much is, as each costs the server and the player."""
+"""A piece is about what the way carries in so long."""
+_MOST_PIECES = 8
+"""Under way at once, about: each costs the server and the player."""
 _LEAST_BYTES = 6 * 1024
 _MOST_BYTES = 256 * 1024
 """As much as a server holds for one reader."""
@@ -33,7 +34,8 @@ _GUESSED_WAIT_S, _GUESSED_WAIT_SHARE, _GUESSED_QUEUE_BYTES = 0.005, 0.12, 8 * 10
 _EPOCH_S, _EPOCH_ROUNDS, _EPOCH_PIECES = 0.1, 2, 4
 _GROWTH, _FAST_GROWTH, _EPOCHS_TO_FAST_GROWTH = 1.08, 1.25, 4
 """In an epoch without a queue. After many of those the way has become another one."""
-_RATES_KEPT = 4
+_RATES_KEPT, _RATES_KEPT_OF_GROWTH = 4, 2
+"""While the window grows fast, it is what bounds the rate, and older ones say the least."""
 _SHORTEST_S = 1e-3
 _SMALLEST_SHARE_KEPT = 0.5
 _SHARE_AFTER_FAILURE = 0.6
@@ -95,9 +97,9 @@ class Window:
     def piece_bytes(self) -> int:
         if not self.rate:
             return _FIRST_PIECE_BYTES
-        most_pieces = _MOST_PIECES if self.size_bytes < _MUCH_BYTES else _MOST_PIECES_OF_MUCH
-        wanted = max(self.rate * _PIECE_S, self.size_bytes / most_pieces)
-        return max(_LEAST_PIECE_BYTES, min(MAX_PIECE_BYTES, int(wanted), int(self.size_bytes / 2)))
+        wanted = max(self.rate * _PIECE_S, self.size_bytes / _MOST_PIECES)
+        packets = max(_LEAST_PACKETS, round(min(wanted, self.size_bytes / 2) / _PACKET_BYTES))
+        return min(MAX_PIECE_BYTES, packets * _PACKET_BYTES)
 
     @property
     def has_room(self) -> bool:
@@ -175,7 +177,10 @@ class Window:
             self._set(max(self.size_bytes * _SMALLEST_SHARE_KEPT, self.size_bytes - stands_bytes))
         elif epoch.was_full:
             self._free_epochs += 1
-            growth = _FAST_GROWTH if self._free_epochs > _EPOCHS_TO_FAST_GROWTH else _GROWTH
+            is_fast = self._free_epochs > _EPOCHS_TO_FAST_GROWTH
+            if is_fast and len(self._rates) == _RATES_KEPT:
+                self._rates.extend(list(self._rates)[-_RATES_KEPT_OF_GROWTH:])
+            growth = _FAST_GROWTH if is_fast else _GROWTH
             self._set(self.size_bytes * (2 if self.is_starting else growth))
             self.is_starting &= self.size_bytes < _MOST_BYTES
 

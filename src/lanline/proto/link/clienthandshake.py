@@ -88,7 +88,7 @@ class ClientHandshake:
     def _on_retry(self, token: bytes, now: float) -> None:
         if self.state is HandshakeState.PROVING_ADDRESS:
             self._measure(now)
-            self.state = HandshakeState.EXCHANGING
+            self.state = self.state.followed_by(HandshakeState.EXCHANGING)
             self._token = token
             self._start_flight(self._exchange.advance(b""), now)
         elif self.state is HandshakeState.EXCHANGING and token != self._token:
@@ -125,7 +125,7 @@ class ClientHandshake:
             round_trip_s=self._round_trip_s or self._profile.initial_rtt_s,
             was_lossy=self._repeated,
         )
-        self.state = HandshakeState.COMPLETE
+        self.state = self.state.followed_by(HandshakeState.COMPLETE)
 
     def _on_told(self, code: CloseCode, reason: str, now: float) -> None:
         if self._told is None:
@@ -133,7 +133,7 @@ class ClientHandshake:
         self._told = (code, reason)
 
     def _fail(self, code: CloseCode, reason: str) -> None:
-        self.state = HandshakeState.FAILED
+        self.state = self.state.followed_by(HandshakeState.FAILED)
         self.failure = (code, reason)
 
     def _measure(self, now: float) -> None:

@@ -57,6 +57,18 @@ class HandshakeState(Enum):
     COMPLETE = auto()
     FAILED = auto()
 
+    def followed_by(self, state: HandshakeState) -> HandshakeState:
+        assert state in _MAY_FOLLOW[self], f"{self} -> {state}"
+        return state
+
+
+_MAY_FOLLOW = {
+    HandshakeState.PROVING_ADDRESS: {HandshakeState.EXCHANGING, HandshakeState.FAILED},
+    HandshakeState.EXCHANGING: {HandshakeState.COMPLETE, HandshakeState.FAILED},
+    HandshakeState.COMPLETE: set(),
+    HandshakeState.FAILED: {HandshakeState.FAILED},
+}
+
 
 def agree(
     exchange: KeyExchange,

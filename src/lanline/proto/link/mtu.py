@@ -1,9 +1,12 @@
 """The largest datagram that passes: searched upwards by padded probes, lowered when only small ones pass. RFC 8899.
 
-Only a link that has much to send searches, so a quiet one spends nothing on it.
+Only a link that has much to send searches, so a quiet one spends nothing on it. A way on which nothing passed for a
+moment looks like one that has become narrower: so what passed before is tried again as soon as anything passes.
 """
 
 from __future__ import annotations
+
+import math
 
 _STEPS_BYTES = (1452, 4052, 8952, 16_332, 32_716, 65_000)
 """Ethernet under IPv6, then common jumbo frames, then the loopback of a host."""
@@ -15,7 +18,18 @@ RECOVER_AFTER_S = 30.0
 
 
 class PathMtu:
-    __slots__ = ("_base", "_floor", "_most", "_probe", "_probe_bytes", "_probe_from", "_tries", "current", "larger")
+    __slots__ = (
+        "_base",
+        "_floor",
+        "_most",
+        "_probe",
+        "_probe_bytes",
+        "_probe_from",
+        "_tries",
+        "current",
+        "is_doubtful",
+        "larger",
+    )
 
     def __init__(self, base: int, floor: int, most: int) -> None:
         self.current = self._base = base
@@ -27,6 +41,8 @@ class PathMtu:
         self._tries = 0
         self.larger = self._step_above(base)
         """The size to try next, now or later."""
+        self.is_doubtful = False
+        """It was lowered, and nothing has passed since."""
 
     def _step_above(self, size: int) -> int | None:
         if size < self._base:
@@ -63,14 +79,26 @@ class PathMtu:
         self._tries += 1
         if self._tries >= _TRIES_PER_STEP:
             self._tries = 0
-            self._probe_from = now + (RECOVER_AFTER_S if self.current < self._base else SEARCH_AGAIN_AFTER_S)
+            step, tried = self._step_above(self.current), self.larger
+            self.larger = step
+            if not self.is_lowered:
+                self._probe_from = now + SEARCH_AGAIN_AFTER_S
+            elif tried == step:
+                self._probe_from = now + RECOVER_AFTER_S
 
-    def on_timeouts(self, in_a_row: int, largest_in_flight: int, now: float) -> bool:
+    def on_timeouts(self, in_a_row: int, largest_in_flight: int) -> bool:
         """True when the size was lowered: whatever is larger has to be sent anew in smaller packets."""
         if in_a_row < _TIMEOUTS_TO_SHRINK or largest_in_flight <= self._floor or self.current == self._floor:
             return False
-        self._probe_from = now + (SEARCH_AGAIN_AFTER_S if self.current > self._base else RECOVER_AFTER_S)
+        before = max(self.current, self.larger or 0) if self.is_doubtful else self.current
         self.current = self._base if self.current > self._base else self._floor
-        self.larger = self._step_above(self.current)
-        self._probe = None
+        self.larger = before
+        self.is_doubtful = True
+        self._probe_from = math.inf
+        self._probe, self._tries = None, 0
         return True
+
+    def on_arrived(self, now: float) -> None:
+        """To be called when something passes again."""
+        self.is_doubtful = False
+        self._probe_from = now

@@ -301,6 +301,9 @@ class Outgoing:
         if not arrived:
             return
         self._probes = 0
+        if self._mtu.is_doubtful:
+            self._mtu.on_arrived(now)
+            self._is_searching = True
         has_advanced = self._settle(arrived)
         limited_bytes = 0
         for packet in arrived:
@@ -365,9 +368,9 @@ class Outgoing:
             self._on_lost(lost, now)
         if probes and recovery.timeouts >= _PERSISTENT_TIMEOUTS:
             self._congestion.on_persistent_timeout()
-            largest = max(packet.size_bytes for packet in recovery.in_flight.values())
-            if self._mtu.on_timeouts(recovery.timeouts, largest, now):
-                self._is_searching = True
+            sizes = (packet.size_bytes for packet in recovery.in_flight.values() if not packet.is_mtu_probe)
+            largest = max(sizes, default=0)
+            if self._mtu.on_timeouts(recovery.timeouts, largest):
                 self.outbox.drop_datagrams_over(self._mtu.current - SEALED_OVERHEAD_BYTES)
                 self._on_lost(recovery.take_all_lost(), now)
 

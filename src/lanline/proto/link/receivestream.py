@@ -11,11 +11,11 @@ _CHUNK_COST_BYTES = 64
 
 
 class ReceiveStream:
-    __slots__ = ("_held_bytes", "_limit", "_next", "_offsets", "_parser", "_pending", "_pending_cost", "_window")
+    __slots__ = ("_held_bytes", "_next", "_offsets", "_parser", "_pending", "_pending_cost", "_window", "limit")
 
     def __init__(self, window_bytes: int, max_message_bytes: int, initial_limit: int) -> None:
         self._window = window_bytes
-        self._limit = initial_limit
+        self.limit = initial_limit
         self._parser = MessageParser(max_message_bytes)
         self._next = 0
         self._held_bytes = 0
@@ -26,7 +26,7 @@ class ReceiveStream:
     def receive(self, offset: int, data: bytes) -> list[bytes]:
         """The messages that this chunk completes, in order."""
         end = offset + len(data)
-        if end > self._limit:
+        if end > self.limit:
             raise ProtocolViolation("more was sent on a channel than its receiver allowed")
         following = self._next
         if offset > following:
@@ -56,7 +56,7 @@ class ReceiveStream:
         self._pending[offset] = data
         self._pending_cost += len(data) + _CHUNK_COST_BYTES
         # An honest sender cuts a window into chunks that do not overlap; twice the window leaves room for cuts anew.
-        if self._pending_cost > 2 * max(self._window, self._limit - self._next):
+        if self._pending_cost > 2 * max(self._window, self.limit - self._next):
             raise ProtocolViolation("a channel was sent in overlapping shreds")
 
     def _join_pending(self, data: bytes, end: int) -> tuple[bytes, int]:
@@ -78,7 +78,7 @@ class ReceiveStream:
         """The sender is trusted with more. The limit is what it reckons with if it has not been told of another."""
         self._window = window_bytes
         self._parser.max_message_bytes = max_message_bytes
-        self._limit = max(self._limit, least_limit)
+        self.limit = max(self.limit, least_limit)
 
     def release(self, size_bytes: int) -> bool:
         """A message of this size has been dealt with; True when there is a new limit to take.
@@ -88,16 +88,12 @@ class ReceiveStream:
         held = self._held_bytes - PREFIX_BYTES - size_bytes
         held = max(held, 0)
         self._held_bytes = held
-        return self._next - held + self._window - self._limit >= self._window // 4
+        return self._next - held + self._window - self.limit >= self._window // 4
 
     def take_limit(self) -> int | None:
         """A new limit to tell the sender, once it is worth a frame. A half message counts as taken."""
         limit = self._next - self._held_bytes + self._window
-        if limit - self._limit < self._window // 4:
+        if limit - self.limit < self._window // 4:
             return None
-        self._limit = limit
+        self.limit = limit
         return limit
-
-    @property
-    def limit(self) -> int:
-        return self._limit

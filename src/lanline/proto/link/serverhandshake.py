@@ -72,7 +72,7 @@ class ServerHandshake:
             self._repeat_flight(now)
 
     def _fail(self, problem: str) -> None:
-        self.state = HandshakeState.FAILED
+        self.state = self.state.followed_by(HandshakeState.FAILED)
         self.failure = (CloseCode.HANDSHAKE_FAILED, f"The handshake failed: {problem}.")
 
     def _complete(self, exchange: KeyExchange, now: float) -> None:
@@ -84,7 +84,7 @@ class ServerHandshake:
             round_trip_s=now - self._sent_at if not self._repeats else self._profile.initial_rtt_s,
             was_lossy=self._repeats > 0,
         )
-        self.state = HandshakeState.COMPLETE
+        self.state = self.state.followed_by(HandshakeState.COMPLETE)
         self._exchange = None
 
     def _repeat_flight(self, now: float) -> None:
@@ -95,7 +95,7 @@ class ServerHandshake:
 
     def handle_timer(self, now: float) -> None:
         if self.state is HandshakeState.EXCHANGING and now >= self._expires_at:
-            self.state = HandshakeState.FAILED
+            self.state = self.state.followed_by(HandshakeState.FAILED)
             self.failure = (CloseCode.UNREACHABLE, "The other side stopped in the middle of the handshake.")
 
     def next_deadline(self) -> float:

@@ -35,14 +35,10 @@ class RungAssignment:
         self._watchers: list[dict[Viewer, Subscription]] = [{} for _ in is_intra_only]
         self._waiting: list[dict[Viewer, Subscription]] = [{} for _ in is_intra_only]
         self._resting: dict[Viewer, Subscription] = {}
-        self._wanted: frozenset[int] = frozenset()
+        self.wanted: frozenset[int] = frozenset()
         self._key_asked_at: dict[int, float] = {}
         self._standing: set[int] = set()
         """Rungs whose picture does not change: no frame comes but those that are asked for."""
-
-    @property
-    def wanted(self) -> frozenset[int]:
-        return self._wanted
 
     def watchers(self, rung: int) -> dict[Viewer, Subscription]:
         return self._watchers[rung]
@@ -87,8 +83,8 @@ class RungAssignment:
     def _update_wanted(self) -> None:
         places = zip(self._watchers, self._waiting, strict=True)
         wanted = frozenset(rung for rung, (watchers, waiting) in enumerate(places) if watchers or waiting)
-        if wanted != self._wanted:
-            self._wanted = wanted
+        if wanted != self.wanted:
+            self.wanted = wanted
             self._tell(RungsWanted(wanted))
 
     def stand(self, rung: int, now: float) -> None:

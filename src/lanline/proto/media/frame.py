@@ -30,4 +30,3 @@ class ReceivedFrame(msgspec.Struct, frozen=True, gc=False):
     stream_id: bytes
     first_number: int
     end_number: int
-    completed_at: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from lanline.crypto.streams import StreamOpener
 from lanline.errors import MalformedPacket
@@ -34,9 +35,25 @@ class Turns:
         return took_over
 
 
+class Awaited(NamedTuple):
+    """What may still become complete, each with its deadline; found once for all that is decided at one time."""
+
+    frames: list[tuple[OpenFrame, float]]
+    gaps: list[tuple[Gap, float]]
+
+    @property
+    def oldest_id(self) -> float:
+        """That of the oldest frame of it; infinity when nothing is missing."""
+        frames, gaps = self
+        return min(
+            [*(partial.head.frame_id for partial, _ in frames), *(gap.frame_id for gap, _ in gaps)], default=math.inf
+        )
+
+
 class IncomingStream:
     def __init__(self, offer: StreamOffer, fps: float, transit: TransitTimes, ledger: LossLedger, turns: Turns) -> None:
         self.offer = offer
+        self._is_intra_only = offer.codec.is_intra_only
         self._opener = StreamOpener(offer.secret, offer.epoch)
         self._transit = transit
         self._ledger = ledger
@@ -55,7 +72,7 @@ class IncomingStream:
     def renew(self, offer: StreamOffer) -> None:
         """The same stream in a later epoch."""
         if offer.epoch > self.offer.epoch:
-            self.offer = offer
+            self.offer, self._is_intra_only = offer, offer.codec.is_intra_only
             self._opener = StreamOpener(offer.secret, offer.epoch)
 
     def receive(self, data: bytes, now: float, round_trip_s: float) -> tuple[ReceivedFrame | None, float | None]:
@@ -112,46 +129,59 @@ class IncomingStream:
         """Most rungs of a broadcast stand still: only those that do not have deadlines, and something to ask for."""
         return bool(self._reassembler.open_frames or self._holes.gaps)
 
-    def _open_frames(self, patience_s: float) -> list[tuple[OpenFrame, float]]:
-        return [
-            (partial, self._deadline(self._expected_at(partial), partial.end_number, patience_s))
-            for _, partial in sorted(self._reassembler.open_frames.items())
+    def awaited(self, patience_s: float) -> Awaited:
+        frames, still_end = [], self._still_end
+        for _, partial in sorted(self._reassembler.open_frames.items()):
+            begun_at = self._expected_at(partial)
+            if partial.end_number == still_end:
+                begun_at = self._begun_when_still(begun_at)
+            frames.append((partial, begun_at + patience_s))
+        gaps = [
+            (gap, (self._begun_when_still(gap.since) if gap.end == still_end else gap.since) + patience_s)
+            for gap in self._holes.gaps
         ]
+        return Awaited(frames, gaps)
 
-    def _deadline(self, begun_at: float, end_number: int, patience_s: float) -> float:
+    def _begun_when_still(self, begun_at: float) -> float:
         """The newest frame, on which no other follows, is worth asking for longer: as long as that is said."""
-        stands = end_number == self._still_end and self._still_heard_at - begun_at < _STILL_ASKED_FOR_S
-        return max(begun_at, self._still_heard_at if stands else begun_at) + patience_s
+        stands = self._still_heard_at - begun_at < _STILL_ASKED_FOR_S
+        return max(begun_at, self._still_heard_at) if stands else begun_at
 
     def _expected_at(self, partial: OpenFrame) -> float:
         """When it would have been here, had no queue been on the way. What later frames depend on is given the time of
         the queue besides: a repair of it is sooner here than the key frame that would have to stand in.
         """
-        if self.offer.codec.is_intra_only:
+        if self._is_intra_only:
             return self._transit.quickest_arrival(partial.head.sent_at_us)
         return partial.first_arrival
 
-    def _open_gaps(self, patience_s: float) -> list[tuple[Gap, float]]:
-        return [(gap, self._deadline(gap.since, gap.end, patience_s)) for gap in self._holes.gaps]
-
-    def give_up_late(self, patience_s: float, shown_id: int, now: float) -> None:
-        """What is past its deadline, or older than what is shown already, will not be waited for.
+    def give_up_late(self, patience_s: float, shown_id: int, now: float) -> Awaited:
+        """What is past its deadline, or older than what is shown already, will not be waited for. Returns the rest.
 
         A frame that is still arriving is not late, however long it stood in a queue: there is nothing newer to show.
         """
-        for partial, deadline in self._open_frames(patience_s):
-            is_late = now >= deadline and self._is_overtaken(partial)
-            if is_late or partial.head.frame_id < shown_id:
-                self._reassembler.give_up(partial.head.frame_id)
-        surplus = len(self._holes.gaps) - MOST_GAPS
-        for place, (gap, deadline) in enumerate(self._open_gaps(patience_s)):
+        frames, gaps = awaited = self.awaited(patience_s)
+        given_up = [
+            partial.head.frame_id
+            for partial, deadline in frames
+            if (now >= deadline and self._is_overtaken(partial)) or partial.head.frame_id < shown_id
+        ]
+        for frame_id in given_up:
+            self._reassembler.give_up(frame_id)
+        is_any_forgotten = bool(gaps) and self._forget_late(gaps, shown_id, now)
+        self._settle_closed(now)
+        return self.awaited(patience_s) if given_up or is_any_forgotten else awaited
+
+    def _forget_late(self, gaps: list[tuple[Gap, float]], shown_id: int, now: float) -> bool:
+        surplus, before = len(gaps) - MOST_GAPS, len(gaps)
+        for place, (gap, deadline) in enumerate(gaps):
             is_out_of_reach = place < surplus or gap.end <= self._holes.reach
             if is_out_of_reach or now >= deadline or gap.frame_id < shown_id:
                 self._holes.forget_gap(gap)
                 size = gap.end - gap.first
                 numbers = list(range(gap.first, gap.end))
                 self._ledger.on_closed(ClosedFrame(False, gap.first, size, 0, numbers), now)
-        self._settle_closed(now)
+        return len(self._holes.gaps) < before
 
     def _is_overtaken(self, partial: OpenFrame) -> bool:
         """By a later frame, of this stream or of the rung that took over, or by the word that none follows."""
@@ -159,21 +189,14 @@ class IncomingStream:
             return True
         return self._holes.is_past(partial.end_number) or partial.head.frame_id < self._turns.newest_frame_id
 
-    def oldest_awaited(self) -> float:
-        """The id of the oldest frame that may still become complete; infinity when nothing is missing."""
-        ids = [*self._reassembler.open_frames, *(gap.frame_id for gap in self._holes.gaps)]
-        return min(ids, default=math.inf)
-
-    def next_deadline(self, patience_s: float) -> float:
-        frames = self._open_frames(patience_s)
-        times = [deadline for partial, deadline in frames if self._is_overtaken(partial)]
-        times += [deadline for _, deadline in self._open_gaps(patience_s)]
+    def next_deadline(self, awaited: Awaited) -> float:
+        times = [deadline for partial, deadline in awaited.frames if self._is_overtaken(partial)]
+        times += [deadline for _, deadline in awaited.gaps]
         return min([self._planner.next_look, *times])
 
     @property
     def asks_again(self) -> bool:
         return self._planner.is_again
 
-    def numbers_to_ask_for(self, patience_s: float, round_trip_s: float, now: float) -> list[int]:
-        frames, gaps = self._open_frames(patience_s), self._open_gaps(patience_s)
-        return self._planner.plan(frames, gaps, now, round_trip_s)
+    def numbers_to_ask_for(self, awaited: Awaited, round_trip_s: float, now: float) -> list[int]:
+        return self._planner.plan(awaited.frames, awaited.gaps, now, round_trip_s)

@@ -76,13 +76,15 @@ class NackPlanner:
         is_over = self._is_due(tail_due, now) or self._holes.is_past(partial.end_number)
         if now < tail_due and not self._holes.missing:
             return []  # as with most packets: all that was sent before it is here
-        total, reach = partial.head.total_chunks, self._holes.reach
+        total, reach, wait_s = partial.head.total_chunks, self._holes.reach, self._holes.wait_s
         wanted, blocks = list(partial.wanted), block_count(total)
         due: list[list[int]] = [[] for _ in wanted]
+        missing = self._holes.missing.get
         for index in partial.missing_indexes():
             number, block = partial.first_number + index, index % blocks
-            is_due = number >= reach and (self._is_missing(number, now) or now >= tail_due)
-            if is_due and not self._is_asked(number, now, rtt):
+            since = missing(number)
+            is_missing = since is not None and number >= reach and self._is_due(since + wait_s, now)
+            if (is_missing or (now >= tail_due and number >= reach)) and not self._is_asked(number, now, rtt):
                 due[block].append(number)
             else:
                 # It is on its way, by itself or as a repair, or nothing can bring it any more.
@@ -103,10 +105,6 @@ class NackPlanner:
         sent = min(partial.head.parity_chunks, round(max(self._parity_shares) * total))
         seen = max(0, partial.highest_index + 1 - total)
         return max(0, sent - seen) // block_count(total)
-
-    def _is_missing(self, number: int, now: float) -> bool:
-        since = self._holes.missing.get(number)
-        return since is not None and self._is_due(since + self._holes.wait_s, now)
 
     def _is_asked(self, number: int, now: float, rtt: float) -> bool:
         asked = self._holes.asked.get(number)

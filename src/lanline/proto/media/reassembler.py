@@ -25,6 +25,7 @@ class OpenFrame:
     __slots__ = (
         "chunks",
         "cost_bytes",
+        "end_number",
         "first_arrival",
         "first_number",
         "head",
@@ -36,15 +37,12 @@ class OpenFrame:
     def __init__(self, number: int, packet: StreamPacket, now: float) -> None:
         self.head = packet
         self.first_number = number - packet.chunk_index
+        self.end_number = self.first_number + packet.total_chunks + packet.parity_chunks
         self.chunks: dict[int, bytes] = {}
         self.wanted = [block_size(block, packet.total_chunks) for block in range(block_count(packet.total_chunks))]
         self.cost_bytes = 0
         self.highest_index = -1
         self.first_arrival = self.last_arrival = now
-
-    @property
-    def end_number(self) -> int:
-        return self.first_number + self.head.total_chunks + self.head.parity_chunks
 
     @property
     def is_complete(self) -> bool:
@@ -132,7 +130,7 @@ class Reassembler:
         self.buffered_bytes += partial.add(packet, now)
         if partial.is_complete:
             self._close(frame_id, is_complete=True)
-            return _received(partial, self._stream_id, now)
+            return _received(partial, self._stream_id)
         while self.buffered_bytes > self._max_bytes:
             self.give_up(min(self._open))
         return None
@@ -163,7 +161,7 @@ class Reassembler:
         return closed
 
 
-def _received(partial: OpenFrame, stream_id: bytes, now: float) -> ReceivedFrame:
+def _received(partial: OpenFrame, stream_id: bytes) -> ReceivedFrame:
     head = partial.head
     frame = Frame(head.frame_id, head.codec, head.is_key, head.captured_at_us, partial.payload(), head.rung)
-    return ReceivedFrame(frame, stream_id, partial.first_number, partial.end_number, now)
+    return ReceivedFrame(frame, stream_id, partial.first_number, partial.end_number)

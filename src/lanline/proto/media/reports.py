@@ -201,9 +201,9 @@ class ReportWriter:
         assert self._looked_at is not None
         middle = (self._looked_at + now) / 2
         since = now - _OLDEST_SAMPLE_S
-        samples = [
-            excess
-            for number, (at, excess) in enumerate(reversed(self._excess))
-            if at >= middle or (number < _LEAST_SAMPLES and at >= since)
-        ]
+        samples: list[float] = []
+        for at, excess in reversed(self._excess):
+            if at < middle and (len(samples) >= _LEAST_SAMPLES or at < since):
+                break  # and so are all before it
+            samples.append(excess)
         return min(samples, default=self._previous_queue_s)

@@ -16,7 +16,7 @@ from lanline.crypto.streams import STREAM_ID_BYTES
 from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
 from lanline.proto.media.frame import SOUND_FRAME_S, Frame, ReceivedFrame
-from lanline.proto.media.incomingstream import IncomingStream, Turns
+from lanline.proto.media.incomingstream import Awaited, IncomingStream, Turns
 from lanline.proto.media.jitter import DEPENDENT, INTRA_ONLY, DelayPolicy, JitterBuffer, patience_s
 from lanline.proto.media.reports import ReportWriter
 from lanline.proto.media.transit import TransitTimes
@@ -98,10 +98,11 @@ class Viewer:
         self._picture = JitterBuffer()
         self._policy: DelayPolicy = INTRA_ONLY
         self._subscribed_at: float | None = None
-        self._round_trip_s = _FIRST_ROUND_TRIP_S
+        self.round_trip_s = _FIRST_ROUND_TRIP_S
         self._has_round_trip = False
         self._echo_wanted_at = self._news_at = -math.inf
         self._current: IncomingStream | None = None
+        self._awaited: Mapping[bytes, Awaited] | None = None
         self._key_asked_at = -1.0
         self._messages: deque[tuple[Channel, bytes]] = deque()
         self._events: deque[ViewerEvent] = deque()
@@ -112,22 +113,18 @@ class Viewer:
         return list(self._streams)
 
     @property
-    def round_trip_s(self) -> float:
-        return self._round_trip_s
-
-    @property
     def _repair_takes_s(self) -> float:
         """A repair waits in the same queue as everything else."""
-        return self._round_trip_s + self._transit.latest_excess_s
+        return self.round_trip_s + self._transit.latest_excess_s
 
     @property
     def patience_s(self) -> float:
-        return patience_s(self._policy, self._round_trip_s, self._transit.p95_jitter_s)
+        return patience_s(self._policy, self.round_trip_s, self._transit.p95_jitter_s)
 
     @property
     def _sound_patience_s(self) -> float:
         """Not that of the picture: sound goes on without what came late."""
-        return patience_s(INTRA_ONLY, self._round_trip_s, self._transit.p95_jitter_s)
+        return patience_s(INTRA_ONLY, self.round_trip_s, self._transit.p95_jitter_s)
 
     # Commands.
 
@@ -152,6 +149,7 @@ class Viewer:
 
     def receive_message(self, payload: bytes, now: float) -> None:
         """Raises MalformedPacket for what is no answer."""
+        self._awaited = None
         match decode_answer(payload):
             case Offer() as offer:
                 self._on_offer(offer, now)
@@ -170,7 +168,7 @@ class Viewer:
             raise MalformedPacket("a publisher offers ever more streams")
         if self._subscribed_at is not None:
             # Either may have been lost on the way and sent again, which is no round trip.
-            self._round_trip_s = min(_FIRST_ROUND_TRIP_S, max(_LEAST_ROUND_TRIP_S, now - self._subscribed_at))
+            self.round_trip_s = min(_FIRST_ROUND_TRIP_S, max(_LEAST_ROUND_TRIP_S, now - self._subscribed_at))
             self._subscribed_at = None
         for rung in offer.rungs:
             self._on_stream_offer(rung, offer.fps, self._turns)
@@ -200,9 +198,9 @@ class Viewer:
             return
         sample_s = max(_LEAST_ROUND_TRIP_S, sample_s)
         if not self._has_round_trip:
-            self._round_trip_s, self._has_round_trip = sample_s, True
+            self.round_trip_s, self._has_round_trip = sample_s, True
         else:
-            self._round_trip_s += (sample_s - self._round_trip_s) / 4
+            self.round_trip_s += (sample_s - self.round_trip_s) / 4
 
     def _on_stream_offer(self, offer: StreamOffer, fps: float, turns: Turns) -> None:
         stream = self._streams.get(offer.stream_id)
@@ -220,7 +218,7 @@ class Viewer:
         if stream is None:
             return
         try:
-            received, excess_s = stream.receive(data, now, self._round_trip_s)
+            received, excess_s = stream.receive(data, now, self.round_trip_s)
         except MalformedPacket:
             return
         self._reports.on_packet(len(data))
@@ -270,19 +268,20 @@ class Viewer:
     # From frames that are complete, or cannot become so, to what is shown and asked for.
 
     def _go_on(self, now: float) -> None:
-        waiting = {stream_id: stream for stream_id, stream in self._streams.items() if stream.awaits_something}
-        pictures = [stream for stream_id, stream in waiting.items() if stream_id != self._audio_id]
-        if self._audio_id in waiting:
-            waiting[self._audio_id].give_up_late(self._sound_patience_s, -1, now)
-        if pictures:
-            patience_s = self.patience_s
-            for stream in pictures:
-                stream.give_up_late(patience_s, self._picture.last_shown_id, now)
-        self._show(self._picture.take(min((stream.oldest_awaited() for stream in pictures), default=math.inf)))
+        awaited: dict[bytes, Awaited] = {}
+        oldest = math.inf
+        for stream_id, stream in self._streams.items():
+            if stream.awaits_something:
+                shown_id = -1 if stream_id == self._audio_id else self._picture.last_shown_id
+                awaited[stream_id] = left = stream.give_up_late(self._patience_with(stream_id), shown_id, now)
+                if stream_id != self._audio_id:
+                    oldest = min(oldest, left.oldest_id)
+        self._show(self._picture.take(oldest))
         if self._picture.needs_key:
             self._ask_for_key(now)
         if self._repairs:
-            self._ask_for_repairs(waiting, now)
+            self._ask_for_repairs(awaited, now)
+        self._awaited = awaited
 
     def _show(self, frames: list[ReceivedFrame]) -> None:
         for received in frames:
@@ -299,11 +298,12 @@ class Viewer:
     def _patience_with(self, stream_id: bytes) -> float:
         return self._sound_patience_s if stream_id == self._audio_id else self.patience_s
 
-    def _ask_for_repairs(self, waiting: Mapping[bytes, IncomingStream], now: float) -> None:
-        for stream_id, stream in waiting.items():
-            if not stream.awaits_something:
+    def _ask_for_repairs(self, all_awaited: Mapping[bytes, Awaited], now: float) -> None:
+        for stream_id, awaited in all_awaited.items():
+            if not awaited.frames and not awaited.gaps:
                 continue
-            numbers = stream.numbers_to_ask_for(self._patience_with(stream_id), self._repair_takes_s, now)
+            stream = self._streams[stream_id]
+            numbers = stream.numbers_to_ask_for(awaited, self._repair_takes_s, now)
             self.statistics.asked_for += len(numbers)
             for start in range(0, len(numbers), MOST_NACKED):
                 # Asked in vain several times, it is said twice: the request may be what was lost.
@@ -321,12 +321,19 @@ class Viewer:
         return self._events.popleft() if self._events else None
 
     def next_deadline(self) -> float | None:
-        times = [
-            stream.next_deadline(self._patience_with(stream_id))
-            for stream_id, stream in self._streams.items()
-            if stream.awaits_something
-        ]
-        if self._reports.next_look_at is not None:
-            times.append(self._reports.next_look_at)
-        earliest = min(times, default=math.inf)
+        earliest = self._reports.next_look_at
+        for stream_id, awaited in self._current_awaited().items():
+            if awaited.frames or awaited.gaps:
+                deadline = self._streams[stream_id].next_deadline(awaited)
+                earliest = deadline if earliest is None else min(earliest, deadline)
         return None if earliest == math.inf else earliest
+
+    def _current_awaited(self) -> Mapping[bytes, Awaited]:
+        """As it was found last; anew where something was said meanwhile that moves deadlines."""
+        if self._awaited is None:
+            self._awaited = {
+                stream_id: stream.awaited(self._patience_with(stream_id))
+                for stream_id, stream in self._streams.items()
+                if stream.awaits_something
+            }
+        return self._awaited

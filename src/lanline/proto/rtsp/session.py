@@ -41,6 +41,14 @@ class State(Enum):
     CLOSED = "it is over"
 
 
+_MAY_FOLLOW = {
+    State.INIT: {State.READY, State.CLOSED},
+    State.READY: {State.PLAYING, State.CLOSED},
+    State.PLAYING: {State.PLAYING, State.CLOSED},
+    State.CLOSED: {State.CLOSED},
+}
+
+
 class _Track:
     """One medium as this player is sent it."""
 
@@ -114,6 +122,10 @@ class RtspSession:
         self._answer(words[0], words[1], headers)
         return int(length)
 
+    def _enter(self, state: State) -> None:
+        assert state in _MAY_FOLLOW[self.state], f"{self.state} -> {state}"
+        self.state = state
+
     def _answer(self, method: str, url: str, headers: dict[str, str]) -> None:
         sequence = headers.get("cseq", "0")
         if not sequence.isdecimal():
@@ -128,13 +140,13 @@ class RtspSession:
             case "SETUP":
                 self._set_up(sequence, url, headers.get("transport", ""))
             case "PLAY" if self.state in {State.READY, State.PLAYING}:
-                self.state = State.PLAYING
+                self._enter(State.PLAYING)
                 self._reply(sequence, 200, self._session_line() + "Range: npt=now-\r\n")
             case "GET_PARAMETER" | "SET_PARAMETER":
                 self._reply(sequence, 200, self._session_line())
             case "TEARDOWN":
                 self._reply(sequence, 200, self._session_line())
-                self.state = State.CLOSED
+                self._enter(State.CLOSED)
             case "PLAY":
                 self._reply(sequence, 455)
             case _:
@@ -152,7 +164,7 @@ class RtspSession:
         channel = int(found[1]) & 0xFE if found else 2 * list(self._tracks).index(medium)
         self._tracks[medium].channel = channel
         if self.state is State.INIT:
-            self.state = State.READY
+            self._enter(State.READY)
         channels = f"{channel}-{channel + 1}"
         self._reply(sequence, 200, f"Transport: RTP/AVP/TCP;unicast;interleaved={channels}\r\n" + self._session_line())
 
@@ -206,7 +218,7 @@ class RtspSession:
     def handle_timer(self, now: float) -> None:
         deadline = self.next_deadline()
         if deadline is not None and now >= deadline:
-            self.state = State.CLOSED
+            self._enter(State.CLOSED)
 
 
 def _control(medium: Medium) -> str:

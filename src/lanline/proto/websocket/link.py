@@ -46,8 +46,17 @@ _DEFAULT_PROFILE = WebSocketProfile()
 
 
 class WebSocketLink:
-    __slots__ = ("_deadlines", "_events", "_incoming", "_is_trusted", "_media", "_outgoing", "_profile", "_stack",
-                 "_state")  # fmt: skip
+    __slots__ = (
+        "_deadlines",
+        "_events",
+        "_incoming",
+        "_media",
+        "_outgoing",
+        "_profile",
+        "_stack",
+        "_state",
+        "is_trusted",
+    )  # fmt: skip
 
     def __init__(self, stack: WebSocketStack, profile: WebSocketProfile, now: float) -> None:
         self._stack = stack
@@ -60,8 +69,8 @@ class WebSocketLink:
         }
         self._media = UnreliableOutgoing(profile.unreliable_buffer_bytes)
         strangers_bytes = profile.stranger_window_bytes
-        self._is_trusted = strangers_bytes is None
-        if self._is_trusted:
+        self.is_trusted = strangers_bytes is None
+        if self.is_trusted:
             stack.trust()
         window_bytes = strangers_bytes or profile.receive_window_bytes
         most_bytes = strangers_bytes or profile.max_message_bytes
@@ -95,10 +104,6 @@ class WebSocketLink:
     def has_ended_output(self) -> bool:
         """After the next `bytes_to_send` there will be none."""
         return self._state in ENDED_STATES
-
-    @property
-    def is_trusted(self) -> bool:
-        return self._is_trusted
 
     @property
     def has_more_to_send(self) -> bool:
@@ -189,7 +194,7 @@ class WebSocketLink:
         return None
 
     def trust(self) -> None:
-        self._is_trusted = True
+        self.is_trusted = True
         self._stack.trust()
         for incoming in self._incoming.values():
             incoming.widen(self._profile.receive_window_bytes, self._profile.max_message_bytes)
@@ -227,7 +232,7 @@ class WebSocketLink:
     def _receive_unit(self, unit: Unit) -> None:
         kind, channel, body = decode_unit(unit)
         if kind is UnitKind.DATA:
-            if not self._is_trusted and channel is not Channel.CHAT:
+            if not self.is_trusted and channel is not Channel.CHAT:
                 raise ProtocolViolation(f"{channel.name} was used by somebody who has not signed in")
             for payload in self._incoming[channel].receive(body):
                 self._events.append(MessageReceived(channel, payload))

@@ -29,7 +29,8 @@ _BEFORE = _ENTRY + "WHERE log = ? AND sequence < ? ORDER BY sequence DESC LIMIT 
 _KEYED = (
     _ENTRY + "WHERE log = ? AND sequence > ? AND suite IN ('epoch/1', 'key/1') ORDER BY sequence LIMIT ?"  # its index
 )
-_TOPIC = _ENTRY + "WHERE log = ? AND suite = 'topic/1' ORDER BY sequence DESC LIMIT 1"  # its index
+# By itself SQLite would rather go through all of the log.
+_TOPIC = _ENTRY + "INDEXED BY ix_entries_topics WHERE log = ? AND suite = 'topic/1' ORDER BY sequence DESC LIMIT 1"
 _FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
 _SAID = "SELECT account, time_ms, suite FROM entries WHERE log = ? ORDER BY sequence DESC LIMIT ?"
 _HEAD = "SELECT head FROM logs WHERE id = ?"

@@ -1,4 +1,4 @@
-"""Owns the entries of the chain and of private rooms, as bytes. Not what they mean: that is `proto/chain`."""
+"""Owns the entries of the chain and of private rooms, as bytes. Not what they mean: that is `lanline.chain`."""
 
 from __future__ import annotations
 

@@ -127,6 +127,19 @@ def test_a_server_that_is_away_is_called_again_and_each_failure_is_told() -> Non
     play(work)
 
 
+def test_a_problem_is_none_any_more_once_this_device_is_signed_in() -> None:
+    """Else whoever says something hours later, while the server stands still, is told what was wrong then."""
+
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [LinkError("It hung up."), MetLink()]
+        scene.network.websocket += [LinkError("Nothing answers.")]
+        await scene.until(lambda: scene.connector.last_problem)
+        await scene.signed_in(1)
+        assert scene.connector.last_problem == ""
+
+    play(work)
+
+
 def test_a_lost_link_is_called_anew() -> None:
     async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
         scene.network.udp += [MetLink(), MetLink()]

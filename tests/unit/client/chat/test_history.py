@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from lanline.client.chat import lost
 from lanline.client.chat.history import History, OutboxRow, Sent
+from lanline.client.chat.restored import lost
 from lanline.client.view import events
 from lanline.errors import CloseCode, HistoryProblem, ProtocolViolation, RefusalCode
 from lanline.model.content import Text

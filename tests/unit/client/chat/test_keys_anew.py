@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from lanline.chain.epochs import RecipientKind
 from lanline.client.sealing.caches import KeyState
 from lanline.client.sealing.scopes import Place
 from lanline.client.view.values import MessageState
 from lanline.model.content import Text
-from lanline.proto.chain.epochs import RecipientKind
 from unit.client.chat.test_against_server import check_alike
 from unit.client.chat.village import Process, Village
 

@@ -16,7 +16,7 @@ from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.chat.session import AsDevice, AsNewcomer
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupMember
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
 from lanline.client.view.values import Conversation, Message, NodeState

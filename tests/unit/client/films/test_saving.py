@@ -67,6 +67,18 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(MediaProblem, match=r"lake.mp4 cannot be written: No space left on device\."):
         asyncio.run(save(tmp_path / "lake.mp4", kind=Full))
+    assert not (tmp_path / "lake.mp4").exists(), "with room again the same command is good"
+
+
+def test_what_there_is_of_a_film_that_was_cut_short_stays(tmp_path: Path) -> None:
+    class Filling(FilmSaving):
+        def _write(self, file: BinaryIO, lines: int, data: bytes) -> None:
+            super()._write(file, lines, data)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(MediaProblem):
+        asyncio.run(save(tmp_path / "lake.mp4", kind=Filling))
+    assert (tmp_path / "lake.mp4").read_bytes().startswith(b"better")
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,8 +46,10 @@ from lanline.client.node.protocol import (
     Welcome,
     encode,
 )
-from lanline.client.node.start import NodeStart, stop_node
+from lanline.client.node.start import NodeStart, node_paused, stop_node
 from lanline.client.pin import KnownServer, joined_pin, write_pin
+from lanline.client.sealing.lockedfile import change_passphrase
+from lanline.client.sealing.passphrase import PASSPHRASE_VARIABLE
 from lanline.client.view.view import Snapshot
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, VersionMismatch
 from lanline.model.content import Text
@@ -191,6 +194,30 @@ def test_one_that_is_kept_opens_its_home_again_when_it_begins_anew_and_any_other
         assert call.follow().server_place == place
     second = run()
     assert isinstance(second.problem, NodeRuns)
+    running.stop()
+
+
+def test_one_that_is_kept_waits_while_its_keys_are_changed_and_opens_them_afterwards(
+    home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def wait_unpaused(home: Path) -> None:
+        waits.set()
+        place.wait_unpaused(home)
+        goes_on.set()
+
+    monkeypatch.setattr(process, "wait_unpaused", wait_unpaused)
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "")  # the node sets it, in this same program
+    running = run(linger_s=None)
+    with node_paused(home, "seven brown hens"):
+        assert waits.wait(LIMIT_S)
+        assert connected(home) is None
+        change_passphrase(home, None, "seven brown hens", os.urandom)
+        assert not goes_on.is_set()
+    eventually((home / "node.json").exists)
+    with NodeCall(start_of(home)) as call:
+        call.ask(said(1))
     running.stop()
 
 

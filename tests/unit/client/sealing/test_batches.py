@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lanline.chain.reasons import Reason
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.opener import open_all
 from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Outcome, Said
@@ -18,7 +19,6 @@ from lanline.crypto.groups import said as said_module
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.keys import SigningKey
 from lanline.crypto.groups.said import Run, RunKeys, Where, seal_words
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import SAID_SUITE, Header, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
@@ -67,7 +67,7 @@ class Room:
 
     def opened_ahead(self, said: Sequence[Said], taken_at_once: int) -> list[Outcome]:
         words, ahead = self._reader(), Ahead()
-        for _ in words.open_ahead(self.reader.lobby, said, ahead):
+        for _ in self.steps(words, said, ahead):
             pass
         pieces = [said[start : start + taken_at_once] for start in range(0, len(said), taken_at_once)]
         return [each for piece in pieces for each in words.open(self.reader.lobby, piece, ahead)]
@@ -77,7 +77,7 @@ class Room:
     ) -> list[bytes | Outcome]:
         """Where all of a piece is as it should be, it is believed at once; else word by word. What was believed."""
         words, ahead = self._reader(), Ahead()
-        for _ in self._steps(words, said, ahead, open_elsewhere):
+        for _ in self.steps(words, said, ahead, open_elsewhere):
             pass
         found: list[bytes | Outcome] = []
         for start in range(0, len(said), taken_at_once):
@@ -92,21 +92,20 @@ class Room:
                 found += map(body_of, words.open(self.reader.lobby, piece, ahead))
         return found
 
-    def _steps(
+    def steps(
         self,
         words: GroupWords,
         said: Sequence[Said],
         ahead: Ahead,
-        open_elsewhere: Callable[[bytes], bytes | None] | None,
+        open_elsewhere: Callable[[bytes], bytes | None] | None = None,
     ) -> Iterator[object]:
-        if open_elsewhere is None:
-            return words.open_ahead(self.reader.lobby, said, ahead)
         accounts = {name: number for number, name in enumerate({each.author for each in said})}
         ahead.authors = {number: name for name, number in accounts.items()}
         entries = [
             LogEntry(each.place, each.entry_id, accounts[each.author], 1, 1, SAID_SUITE, each.content) for each in said
         ]
-        return words.open_elsewhere(self.reader.lobby, entries, ahead, lambda asked: AtOnce(open_elsewhere(asked)))
+        ask = None if open_elsewhere is None else lambda asked: AtOnce(open_elsewhere(asked))
+        return words.open_ahead(self.reader.lobby, entries, ahead, ask)
 
     def one_by_one(self, said: Sequence[Said]) -> list[Outcome]:
         words = self._reader()
@@ -132,7 +131,7 @@ def body_of(outcome: Outcome) -> bytes | Outcome:
 
 def bodies_of(believed: Sequence[BelievedStretch]) -> list[bytes]:
     """In the order of their places."""
-    found = [(at, each.words.body) for run in believed for at, each in zip(*run.stretch[1:], strict=True)]
+    found = [each for run in believed for each in zip(run.stretch.places, run.stretch.bodies, strict=True)]
     return [body for _, body in sorted(found)]
 
 
@@ -247,7 +246,7 @@ def test_what_is_opened_ahead_is_opened_a_few_at_each_step_and_not_once_more(
     monkeypatch.setattr(Run, "open", counted("open", Run.open))
     monkeypatch.setattr(said_module, "verify", counted("verify", said_module.verify))
     words, ahead = room._reader(), Ahead()
-    steps = words.open_ahead(room.reader.lobby, said, ahead)
+    steps = room.steps(words, said, ahead)
     most, before = {"open": 0, "verify": 0}, dict(done)
     for _ in steps:
         most = {name: max(most[name], done[name] - before[name]) for name in done}

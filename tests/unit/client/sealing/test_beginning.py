@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.chain.epochs import RecipientKind
+from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
 from lanline.crypto.groups.keys import box_info
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.gateways.lanline.beginners import Beginners
+from lanline.gateways.lanline.epochbeginners import Beginners
 from lanline.model.accounts import AccountId
 from lanline.model.logs import LogId
-from lanline.proto.chain.epochs import RecipientKind
 from lanline.testing.clock import HandClock
 from lanline.wire.chat import groups
 from lanline.wire.chat.answers import Done

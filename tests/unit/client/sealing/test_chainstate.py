@@ -7,12 +7,12 @@ import os
 import pytest
 
 from grouphouse.people import DeviceKeys, InviteKeys, Person, Story, founded
+from lanline.chain.state import Chain
 from lanline.client.chat.history import History
 from lanline.client.sealing import groupcopy
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.tables import GroupTables
-from lanline.proto.chain.state import Chain
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import Role
 from lanline.wire.sealing.said import EPOCH_SUITE

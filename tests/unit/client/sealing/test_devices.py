@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from lanline.client.sealing.member import Standing
+from lanline.client.sealing.member import GroupStanding
 from lanline.crypto.groups import ids
 from lanline.errors import LinkNotOpen, RecordMissing, RequestRefused
 from lanline.model.devices import DEVICE_WAITS_MS
@@ -37,12 +37,12 @@ def test_a_device_that_came_by_password_waits_and_reads_all_once_it_is_approved(
     ana.say("before")
     again = Device(town, "ana")
     town.pass_time(0.2)
-    assert again.member.standing is Standing.WAITS
+    assert again.member.standing is GroupStanding.WAITS
     assert "devices approve" in again.member.refusal
     assert ana.member.devices.asking == [again.client.signed_in.device]
     assert again.epoch_id is None
     approve(town, ana, again)
-    assert again.member.standing is Standing.MEMBER
+    assert again.member.standing is GroupStanding.MEMBER
     assert again.keys.code is None
     assert again.texts() == ["before"]
     again.say("from the new one")
@@ -72,10 +72,10 @@ def test_a_device_that_came_by_password_and_a_members_link_waits_as_well(town: T
     ana = town.founder()
     again = Device(town, "ana", town.link(ana))
     town.pass_time(0.3)
-    assert again.member.standing is Standing.WAITS
+    assert again.member.standing is GroupStanding.WAITS
     assert again.keys.invite is None
     approve(town, ana, again)
-    assert again.member.standing is Standing.MEMBER
+    assert again.member.standing is GroupStanding.MEMBER
 
 
 def test_a_device_that_comes_by_a_link_needs_no_password_and_no_name(town: Town) -> None:
@@ -86,7 +86,7 @@ def test_a_device_that_comes_by_a_link_needs_no_password_and_no_name(town: Town)
     town.pass_time(0.2)
     assert code_of(again) == code
     approve(town, ana, again)
-    assert again.member.standing is Standing.MEMBER
+    assert again.member.standing is GroupStanding.MEMBER
     assert again.epoch_id == ana.epoch_id
     other = Device(town, "", token, joins=False)
     with pytest.raises(AssertionError, match="used by another"):
@@ -106,7 +106,7 @@ def test_a_wrong_code_finds_nothing_and_a_new_one_is_shown_after_ten_minutes(tow
     with pytest.raises(RecordMissing):
         town.done(ana.member.devices.find(first))
     approve(town, ana, again)
-    assert again.member.standing is Standing.MEMBER
+    assert again.member.standing is GroupStanding.MEMBER
 
 
 def test_two_approvals_at_once_are_one(town: Town) -> None:
@@ -120,7 +120,7 @@ def test_two_approvals_at_once_are_one(town: Town) -> None:
     for ticket in tickets:
         town.done(ticket)
     town.pass_time(0.2)
-    assert third.member.standing is Standing.MEMBER
+    assert third.member.standing is GroupStanding.MEMBER
     assert len(ana.member.copy.chain.accounts[ana.member.copy.account_id].devices) == 4
 
 
@@ -135,9 +135,9 @@ def test_a_crash_after_each_step_of_an_approval_is_mended_by_approving_again(tow
 
     town.done(follow(steps))
     town.pass_time(0.2)
-    assert again.member.standing is Standing.WAITS, "it stands in the chain, and nothing is proven"
+    assert again.member.standing is GroupStanding.WAITS, "it stands in the chain, and nothing is proven"
     approve(town, ana, again)
-    assert again.member.standing is Standing.MEMBER
+    assert again.member.standing is GroupStanding.MEMBER
 
 
 def test_a_revoked_device_is_told_and_gets_nothing_that_is_sealed_after(town: Town) -> None:
@@ -201,4 +201,4 @@ def test_a_device_that_was_taken_out_approves_nobody(town: Town) -> None:
     lost.disconnect()
     with pytest.raises((RequestRefused, LinkNotOpen)):
         town.done(ticket)
-    assert new.member.standing is Standing.WAITS
+    assert new.member.standing is GroupStanding.WAITS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.member import Standing
+from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.tables import GroupTables
 from lanline.core.changes import OPERATOR
 from lanline.errors import IdentityProblem, RefusalCode, RequestRefused
@@ -19,7 +19,7 @@ from unit.client.sealing.devices import Device, Town, came
 
 def test_the_first_admin_founds_the_group_with_a_recovery_key_and_an_epoch(town: Town) -> None:
     ana = town.founder()
-    assert ana.member.standing is Standing.MEMBER
+    assert ana.member.standing is GroupStanding.MEMBER
     assert ana.member.copy.chain.has_recovery_key(ana.member.copy.account_id)
     assert ana.member.entering.recovery_words is not None
     assert ana.epoch_id is not None
@@ -31,7 +31,7 @@ def test_who_joins_by_a_link_reads_with_nobody_online(town: Town) -> None:
     ana.disconnect()
     ben = Device(town, "ben", token)
     town.pass_time(0.2)
-    assert ben.member.standing is Standing.MEMBER
+    assert ben.member.standing is GroupStanding.MEMBER
     assert ben.epoch_id == ana.epoch_id
     assert ben.keys.invite is None
 
@@ -135,12 +135,12 @@ def test_who_comes_by_the_servers_own_link_asks_and_an_admin_lets_in(town: Town)
     town.house.settle()
     ben = Device(town, "ben", made.result())
     town.pass_time(0.2)
-    assert ben.member.standing is Standing.ASKS
+    assert ben.member.standing is GroupStanding.ASKS
     assert list(ana.member.changes.requests) == [ben.account]
     assert ben.epoch_id is None
     town.done(ana.member.changes.admit(ben.account))
     town.pass_time(0.2)
-    assert ben.member.standing is Standing.MEMBER
+    assert ben.member.standing is GroupStanding.MEMBER
     assert ben.epoch_id == ana.epoch_id
     assert ana.member.changes.requests == {}
 
@@ -174,7 +174,7 @@ def test_on_an_open_server_anyone_comes_in_and_is_given_what_there_is_to_read(tm
     ana = town.founder()
     ben = Device(town, "ben")
     town.pass_time(0.2)
-    assert ben.member.standing is Standing.MEMBER
+    assert ben.member.standing is GroupStanding.MEMBER
     assert ben.epoch_id == ana.epoch_id
     town.close()
 
@@ -184,7 +184,7 @@ def test_a_link_damaged_in_its_head_joins_nothing(town: Town) -> None:
     token = town.link(ana)
     ben = Device(town, "ben", token[:-1] + bytes([token[-1] ^ 1]))
     town.pass_time(0.2)
-    assert ben.member.standing is not Standing.MEMBER
+    assert ben.member.standing is not GroupStanding.MEMBER
     assert "not of this group" in ben.member.refusal
 
 
@@ -219,7 +219,7 @@ def test_many_who_join_at_once_all_come_in(town: Town) -> None:
     token = town.link(ana, uses=8)
     devices = [Device(town, f"guest{number}", token) for number in range(8)]
     town.pass_time(1.0)
-    assert {each.member.standing for each in devices} == {Standing.MEMBER}
+    assert {each.member.standing for each in devices} == {GroupStanding.MEMBER}
     assert {each.epoch_id for each in devices} == {ana.epoch_id}
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from lanline.chain.reasons import Reason
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import OpenRoom, PrivateRoom
 from lanline.client.sealing.words import Body, Lacks
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.rooms import Access, Role
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import conversations, entries, groups
 from lanline.wire.sealing.entries import RoomRole
 from unit.client.sealing.devices import Device, Town

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from grouphouse.people import Person, Story, chance
+from lanline.chain.state import Chain
 from lanline.client.chat.sealed.content import OPENED, PLAIN, open_sealed
 from lanline.client.sealing.reports import Proof, Verdict, judged, proof_of, time_of
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.said import RunKeys, Where, seal_words
 from lanline.model.content import Content, Edit, Report, Text
-from lanline.proto.chain.state import Chain
 from lanline.testing.said import open_words
 from lanline.wire.sealing.said import Header, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly

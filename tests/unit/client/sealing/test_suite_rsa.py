@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from lanline.chain.reasons import Reason
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import Pair, PrivateRoom
 from lanline.client.sealing.words import Lacks
 from lanline.crypto.groups.rsa import RSA_BOX_BYTES, RsaKey
 from lanline.errors import RequestRefused
 from lanline.model.rooms import Access
-from lanline.proto.chain.reasons import Reason
 from lanline.proto.channels import Channel
 from lanline.wire.chat import conversations, groups
 from lanline.wire.chat.answers import Refused

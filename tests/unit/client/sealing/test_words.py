@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from lanline.chain.reasons import Reason
 from lanline.client.sealing.scopes import OpenRoom
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, Lacks, Said
 from lanline.crypto.groups.said import Opened
 from lanline.errors import RefusalCode
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import entries
 from unit.client.sealing.devices import Device, Town
 

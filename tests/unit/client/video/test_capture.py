@@ -53,9 +53,6 @@ class Stamp:
     def request_key(self) -> None:
         self.asked.append("key")
 
-    def set_quality(self, quality: int) -> None:
-        self.asked.append(quality)
-
     def set_bitrate(self, bits_per_s: int) -> None:
         self.asked.append(bits_per_s)
 

@@ -41,7 +41,6 @@ class Encoder:
     def request_key(self) -> None:
         self.keys += 1
 
-    def set_quality(self, quality: int) -> None: ...
     def set_bitrate(self, bits_per_s: int) -> None: ...
 
     def close(self) -> None:

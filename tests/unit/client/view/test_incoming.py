@@ -91,7 +91,7 @@ def test_who_comes_back_is_told_how_much_waits_and_then_shown_it(news: News) -> 
     screen = news.tell(CaughtUp(11))
     assert screen.startswith("* You have 5 messages from ana, bo (2 rooms).\n")
     lines = screen.splitlines()
-    assert [line.split()[0] for line in lines[1:4]] == ["#lobby", "#lab", "ana"]
+    assert [line.split()[0] for line in lines[1:4]] == ["ana", "#lobby", "#lab"], "people first"
     assert all("sent " in line for line in lines[1:4])
     assert [line[6:] for line in lines[4:]] == [
         "ana: lobby 0",
@@ -183,6 +183,18 @@ def test_many_thousand_unread_are_not_poured_out(news: News) -> None:
     assert "You have 1,000 messages" in screen
     assert "800 messages came before these" in screen
     assert len(screen.splitlines()) < 210
+
+
+def test_of_hundreds_of_rooms_with_something_new_a_few_are_listed_and_people_before_them(news: News) -> None:
+    for number in range(100, 250):
+        news.stage.view.add(room(number, f"#room{number}"))
+        news.stage.hears(number, BO, "here too")
+    news.stage.hears(20, ANA, "private")
+    lines = news.comes_in(10, 11, 20, *range(100, 250)).splitlines()[1:]
+    assert lines[0] == "* You have 151 messages from ana, bo (150 rooms)."
+    assert lines[1].split()[0] == "ana"
+    assert lines[13] == "    and 139 more: /unread shows all"
+    assert len(lines) == 15, "and what ana said"
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,7 @@ def test_a_bit_rate_is_kept_to_within_a_second(codec: Codec, bits_per_s: int, no
 @pytest.mark.parametrize("codec", VIDEO)
 def test_a_lower_quality_is_smaller(codec: Codec, noise: np.ndarray) -> None:
     def size(quality: int) -> int:
-        encoder = make_encoder(codec, 60, 20)
-        encoder.set_quality(quality)
+        encoder = make_encoder(codec, quality, 20)
         total = sum(
             len(frame.payload) for each in pictures(noise, layout_for(codec), 20) for frame in encoder.encode(each)
         )

@@ -285,6 +285,34 @@ def test_larger_datagrams_are_used_once_they_pass_and_given_up_when_they_do_not(
     assert client._outgoing._mtu.current == LinkProfile().mtu_bytes
 
 
+def test_a_way_that_carries_nothing_for_a_moment_carries_as_large_datagrams_as_before_when_it_is_back() -> None:
+    pair = Pair()
+    client, _ = pair.establish()
+    pair.client.script = lambda _, data: [(0.0, data)] if len(data) <= 9000 else []
+    client.send_message(BULK, bytes(4_000_000))
+    pair.run_until(lambda: client.is_all_delivered, 20.0)
+    assert client._outgoing._mtu.current > 8000
+    passes, pair.client.script = pair.client.script, drop_all
+    client.send_message(BULK, bytes(1_000_000))
+    pair.run_until(lambda: client._outgoing._mtu.current == LinkProfile().floor_mtu_bytes, 20.0)
+    pair.client.script = passes
+    pair.run_until(lambda: client._outgoing._mtu.current > 8000, 5.0)
+
+
+def test_small_packets_that_are_lost_beside_a_search_do_not_make_the_datagrams_smaller() -> None:
+    pair = Pair()
+    client, _ = pair.establish()
+    outgoing = client._outgoing
+    pair.client.script = lambda _, data: [(0.0, data)] if len(data) <= 1300 else []
+    client.send_message(BULK, bytes(20_000))
+    pair.run_until(lambda: client.is_all_delivered and outgoing._mtu.is_probing, 5.0)
+    pair.client.script = drop_all
+    client.send_message(CHAT, b"small")
+    pair.run_until(lambda: outgoing.recovery.timeouts > 3, 10.0)
+    assert any(packet.is_mtu_probe for packet in outgoing.recovery.in_flight.values())
+    assert outgoing._mtu.current == LinkProfile().mtu_bytes
+
+
 def test_larger_datagrams_are_looked_for_when_many_small_messages_wait_but_not_for_a_few() -> None:
     pair = Pair()
     client, _ = pair.establish()

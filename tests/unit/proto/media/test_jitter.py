@@ -14,14 +14,14 @@ NOTHING = math.inf
 
 
 def jpeg(frame_id: int, stream: bytes = b"one") -> ReceivedFrame:
-    return ReceivedFrame(Frame(frame_id, StreamCodec.JPEG, True, 0, b"x"), stream, frame_id, frame_id + 1, 0.0)
+    return ReceivedFrame(Frame(frame_id, StreamCodec.JPEG, True, 0, b"x"), stream, frame_id, frame_id + 1)
 
 
 def h264(
     frame_id: int, *, is_key: bool = False, stream: bytes = b"one", first: int | None = None, rung: int = 0
 ) -> ReceivedFrame:
     first = frame_id if first is None else first
-    return ReceivedFrame(Frame(frame_id, StreamCodec.H264, is_key, 0, b"x", rung), stream, first, first + 1, 0.0)
+    return ReceivedFrame(Frame(frame_id, StreamCodec.H264, is_key, 0, b"x", rung), stream, first, first + 1)
 
 
 def shown(buffer: JitterBuffer, awaited: float = NOTHING) -> list[int]:

@@ -66,8 +66,7 @@ class Alarms:
         """The text of one that nobody was told; empty: there is none."""
         untold = self._database.read("SELECT text FROM alarms WHERE kind = ? AND NOT is_told", (kind.value,))
         if untold:
-            with self._database.write() as writer:
-                writer.execute("UPDATE alarms SET is_told = 1 WHERE kind = ?", (kind.value,))
+            self._database.run("UPDATE alarms SET is_told = 1 WHERE kind = ?", (kind.value,))
         return str(untold[-1][0]) if untold else ""
 
     def set_audience(self, *, is_there: bool) -> None:
@@ -75,8 +74,7 @@ class Alarms:
         self._has_audience = is_there
         untold = self._database.read("SELECT text, kind, who, room FROM alarms WHERE NOT is_told ORDER BY number")
         if is_there and untold:
-            with self._database.write() as writer:
-                writer.execute("UPDATE alarms SET is_told = 1")
+            self._database.run("UPDATE alarms SET is_told = 1")
             for row in untold:
                 self._tell(Warned(*cast("tuple[str, str, str, str]", row)))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from lanline.chain.reasons import Reason
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
 from lanline.model.content import Content, KnownDevices, KnownPerson, Note, Report, Text, Topic, check_content
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import CARRIED_SUITE, EPOCH_SUITE, SEALED_SUITES
@@ -50,7 +52,14 @@ def seal(content: Content | Note) -> tuple[str, bytes]:
 
 def opened(entry: LogEntry, body: bytes) -> LogEntry:
     """As it is kept on this device."""
-    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, OPENED, body)
+    return _kept_as(entry, OPENED, body)
+
+
+def all_opened(entries: Iterable[LogEntry], bodies: Iterable[bytes]) -> list[LogEntry]:
+    return [
+        LogEntry(each.sequence, each.entry_id, each.account, each.device, each.time_ms, OPENED, body)
+        for each, body in zip(entries, bodies, strict=True)
+    ]
 
 
 def earlier(entry: LogEntry, body: bytes) -> LogEntry:

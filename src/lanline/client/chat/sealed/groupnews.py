@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from lanline.client.chat.directory import Directory
 from lanline.client.sealing.adoption import Adoption
-from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.member import GroupMember, GroupStanding
 from lanline.client.sealing.people import How
 from lanline.client.view.events import GroupChanged
-from lanline.client.view.values import Asking, GroupFacts
+from lanline.client.view.values import GroupFacts, WaitingPerson
 from lanline.crypto.groups import ids
 from lanline.crypto.words import words_of
 from lanline.errors import RecordMissing
@@ -35,7 +35,7 @@ class GroupNews:
     def note(self) -> None:
         """Something may be another now."""
         member = self._member
-        if not member.is_current and member.standing is not Standing.NO_GROUP:
+        if not member.is_current and member.standing is not GroupStanding.NO_GROUP:
             return
         news, member.copy.news = tuple(member.copy.news), []
         before, self.facts = self.facts, self._facts()
@@ -50,15 +50,15 @@ class GroupNews:
 
     def _facts(self) -> GroupFacts:
         member = self._member
-        notes = [member.refusal] if member.standing is Standing.WAITS and member.refusal else []
+        notes = [member.refusal] if member.standing is GroupStanding.WAITS and member.refusal else []
         notes += [_NO_RECOVERY] if member.lacks_recovery else []
-        notes += [self._plain_note()] if member.standing is Standing.NO_GROUP and not member.knows_group else []
+        notes += [self._plain_note()] if member.standing is GroupStanding.NO_GROUP and not member.knows_group else []
         rooms = self._adoption.plain_rooms() if member.copy.is_member else []
         notes += [f"{', '.join(rooms)}: nothing can be said there before you have it sealed: /seal"] if rooms else []
         askers = [each for each in member.changes.askers if not self._adoption.is_agreed(each.account)]
         return GroupFacts(
             self._trust(),
-            tuple(Asking(display_name(each.name), " ".join(words_of(each.words))) for each in askers),
+            tuple(WaitingPerson(display_name(each.name), " ".join(words_of(each.words))) for each in askers),
             tuple(map(str, member.devices.asking)),
             tuple(notes),
             in_rsa=member.caches.in_rsa,

@@ -9,13 +9,14 @@ stands that it says. So a log that is read from its end comes to the same as one
 
 Of unsealed words those are shown that were said before anything was sealed in their log, and no others: an honest
 server takes none once a group is founded (docs/protocol/sealing.md, 7), so one above is the server's own, or was moved
-there.
+there. Longer than other files: each of these rules is for every word, and they are read together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from lanline.chain.reasons import Reason
 from lanline.client.chat.database import Database
 from lanline.client.chat.history import History
 from lanline.client.chat.sealed.content import (
@@ -27,6 +28,7 @@ from lanline.client.chat.sealed.content import (
     SUITES_OF_KEYS,
     TOPIC,
     TOPIC_BEGINS,
+    all_opened,
     doubted,
     earlier,
     opened,
@@ -34,7 +36,7 @@ from lanline.client.chat.sealed.content import (
     topic_body,
     topic_of,
 )
-from lanline.client.chat.sealed.watch import Watch
+from lanline.client.chat.sealed.watch import ServerWatch
 from lanline.client.sealing.ahead import Ahead, Stretch
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.pastgroups import PastGroup
@@ -42,10 +44,9 @@ from lanline.client.sealing.pasttables import past_groups
 from lanline.client.sealing.reports import REPORT_BEGINS, judged
 from lanline.client.sealing.scopes import Pair, Place, PrivateRoom
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import AsSaid, Body, GroupWords, Lacks, Outcome, Said
+from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
 from lanline.client.view.values import Conversation
 from lanline.model.content import Topic
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import RoomRole
 from lanline.wire.sealing.said import SAID_SUITE, SEALED_SUITES, TOPIC_SUITE
@@ -142,12 +143,13 @@ class StruckWords:
 
     def are_new(self, log: int, entries: Sequence[LogEntry]) -> bool:
         """Whether none of these stands at another place; then they are noted."""
-        ids = [each.entry_id for each in entries]
-        keys = list(zip([each.account for each in entries], ids, strict=True))
+        new = {(each.account, each.entry_id): each.sequence for each in entries}
         recent = self._recent.setdefault(log, {})
-        if len(set(keys)) < len(keys) or not recent.keys().isdisjoint(keys) or self._tables.first_places(log, ids):
+        if len(new) < len(entries) or not recent.keys().isdisjoint(new):
             return False
-        recent.update(zip(keys, [each.sequence for each in entries], strict=True))
+        if self._tables.first_places(log, [each.entry_id for each in entries]):
+            return False
+        recent.update(new)
         return True
 
     def note_kept(self, log: int, through: int) -> None:
@@ -189,14 +191,12 @@ class StruckWords:
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
         self._recent.pop(log, None)
-        with self._database.write() as writer:
-            writer.execute("DELETE FROM words_of_ended WHERE log = ?", (log,))
+        self._database.run("DELETE FROM words_of_ended WHERE log = ?", (log,))
 
     def _forget(self, log: int, places: dict[int, Reason]) -> None:
-        with self._database.write() as writer:
-            writer.executemany(
-                "DELETE FROM words_of_ended WHERE log = ? AND place = ?", [(log, place) for place in places]
-            )
+        self._database.run_many(
+            "DELETE FROM words_of_ended WHERE log = ? AND place = ?", [(log, place) for place in places]
+        )
 
 
 class PastGroupWords:
@@ -257,14 +257,17 @@ def _bodies(first: int, count: int, stretches: Sequence[Stretch]) -> list[bytes]
     """In the order of their places, from this one on."""
     bodies = [b""] * count
     for each in stretches:
-        for at, words in zip(each.places, each.opened, strict=True):
-            bodies[at - first] = words.words.body
+        for at, body in zip(each.places, each.bodies, strict=True):
+            bodies[at - first] = body
     return bodies
 
 
-def _is_for_programs(bodies: bytes) -> bool:
+def _is_for_programs(bodies: Sequence[bytes]) -> bool:
     """Whether they may hold notes, topics or reports, which are kept in other bytes than they were said in."""
-    return KNOWN in bodies or TOPIC in bodies or REPORT_BEGINS in bodies
+    together = b"".join(bodies)
+    if KNOWN in together or REPORT_BEGINS in together:
+        return True
+    return TOPIC in together and any(each.startswith(TOPIC_BEGINS) or topic_of(each) for each in bodies)
 
 
 def may_be_earlier(outcomes: Sequence[Outcome], said: Sequence[Said]) -> list[Said]:
@@ -280,7 +283,7 @@ class Opening:
         words: GroupWords,
         earlier_words: PastGroupWords,
         struck: StruckWords,
-        watch: Watch,
+        watch: ServerWatch,
         name_of: Callable[[int], str],
     ) -> None:
         self._words = words
@@ -289,11 +292,11 @@ class Opening:
         self._watch = watch
         self._name_of = name_of
 
-    def said(self, entries: Sequence[LogEntry]) -> tuple[list[AsSaid], dict[int, str]]:
+    def said(self, entries: Sequence[LogEntry]) -> tuple[list[Said], dict[int, str]]:
         """What is sealed of these; and who speaks there, by the numbers of their accounts."""
         sealed = [each for each in entries if each.suite in SEALED_SUITES]
         authors = self.authors(sealed)
-        return [(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed], authors
+        return [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed], authors
 
     def authors(self, entries: Sequence[LogEntry]) -> dict[int, str]:
         return {account: self._name_of(account) for account in {each.account for each in entries}}
@@ -311,7 +314,7 @@ class Opening:
         believed = self._words.believed(place, stretches)
         is_whole = (
             believed is not None
-            and not _is_for_programs(b"".join(bodies))
+            and not any(_is_for_programs(each.bodies) for each in stretches)
             and self._watch.has_nothing_to_tell(shown, believed)
             and self._struck.are_new(shown.log, entries)
         )
@@ -319,14 +322,13 @@ class Opening:
             return None
         self._words.note_believed(shown.log, believed)
         self._watch.note_believed(shown, believed)
-        return [opened(each, body) for each, body in zip(entries, bodies, strict=True)]
+        return all_opened(entries, bodies)
 
     def open(
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead | None
     ) -> tuple[list[LogEntry], list[Outcome | None]]:
         """As they are kept; and what was found of each, None where it is not sealed, or not in the present group."""
-        came, authors = self.said(entries)
-        said = [Said(*each) for each in came]
+        said, authors = self.said(entries)
         of_sealed = self._words.open(place, said, ahead)
         of_earlier = self._earlier.open(place, may_be_earlier(of_sealed, said))
         outcomes = self._outcomes(shown.log, entries, of_sealed, of_earlier)
@@ -349,7 +351,7 @@ class Opening:
     def topic(self, place: Place, entry: LogEntry) -> Topic | Lacks | None:
         """What an entry sets that the server shows by itself. None: nothing that is believed."""
         [said], _ = self.said([entry])
-        found = self._words.open_alone(place, Said(*said))
+        found = self._words.open_alone(place, said)
         if not isinstance(found, Body):
             return found if isinstance(found, Lacks) else None
         topic = topic_of(found.body)

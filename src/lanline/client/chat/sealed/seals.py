@@ -3,7 +3,7 @@
 What is kept on this device is opened: what was believed under the suite `opened`, what was not as such, and what cannot
 be opened yet as it came, until it can.
 
-Longer than other files: it is the one door from the chat to sealing, and each of its parts is a few lines.
+Longer than other files: all that the chat asks of sealing is asked here, and each answer is a few lines.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lanline.client.chat.context import NodeContext
-from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.conversations import Conversations
+from lanline.client.chat.restored.carried import CarriedEntries
 from lanline.client.chat.sealed.adopting import adoption_of
-from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.content import SUITES_OF_KEYS, UNOPENED, UNREAD
 from lanline.client.chat.sealed.groupnews import GroupNews
+from lanline.client.chat.sealed.hindrances import Hindrance, Hindrances
 from lanline.client.chat.sealed.opening import Opening, PastGroupWords, PlainWords, StruckWords
 from lanline.client.chat.sealed.unread import Unread
-from lanline.client.chat.sealed.watch import Watch
+from lanline.client.chat.sealed.watch import ServerWatch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.asking import Asked
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
-from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.member import GroupMember, GroupStanding
 from lanline.client.sealing.reports import proof_of
-from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
+from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import GroupWords, Lacks, Said
@@ -54,17 +55,12 @@ class DeviceKeys(NamedTuple):
     """What the device is called by itself."""
 
 
-class Hindrance(NamedTuple):
-    text: str
-    is_final: bool = False
-
-
 class Seals:
     def __init__(self, keys: DeviceKeys | None, node: NodeContext, conversations: Conversations) -> None:
         self._keys = keys
         self._clock = clock = node.clock
         self._line = line = node.line
-        self.watch: Watch | None = None
+        self.watch: ServerWatch | None = None
         self._opener = node.opener
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
@@ -85,29 +81,29 @@ class Seals:
         self._unread: Unread | None = None
         self._earlier: PastGroupWords | None = None
         self.carried: CarriedEntries | None = None
+        self._hindrances: Hindrances | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint, keys.label)
-            self.member = GroupMember(context, self._changed)
-            self.member.going_over.on_left = self._forget_group
+            self.member = GroupMember(context, self._changed, self._forget_group)
             self._words = GroupWords(context)
             self._earlier = PastGroupWords(context, self._changed)
             self.struck = StruckWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self.context = context
-            self.watch = Watch(context, self._words, node)
+            self.watch = ServerWatch(context, self._words, node)
             context.scopes.tell_rsa = self.watch.tell_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.struck, self.watch, self._name_of)
             self._unread = Unread(context, node.history)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
+            self._hindrances = Hindrances(self.member, self.news, conversations, clock, self._fetching, self._changed)
             if self.keys_notice:
                 self.watch.alarms.ring_later(Alarm(AlarmKind.KEYS, self.keys_notice))
             self._on_change += [self.watch.look_at_group, self.adoption.go_on]
         self.asks = False
         """There is a link on which this device is signed in."""
-        self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
 
     @property
     def facts(self) -> GroupFacts:
@@ -183,7 +179,8 @@ class Seals:
             self.watch.forget_all()
             if self.carried is not None:
                 self.carried.forget_all()
-            self._lacking_since.clear()
+            if self._hindrances is not None:
+                self._hindrances.forget()
 
     def end_link(self) -> None:
         self.asks = False
@@ -228,7 +225,7 @@ class Seals:
             self.member is None
             or not self.asks
             or self.member.knows_group
-            or self.member.standing is not Standing.UNKNOWN
+            or self.member.standing is not GroupStanding.UNKNOWN
         )
 
     @property
@@ -243,53 +240,9 @@ class Seals:
 
     def hindrance(self, shown: Conversation) -> Hindrance | None:
         """Why nothing can be sealed for who is meant, whatever this device does."""
-        member, scopes = self.member, self._scopes
         if not shown.is_room and shown.title.endswith(ENDED_MARK):  # somebody else may have the name now
             return Hindrance(f"{shown.title}: nothing can be said to them any more.", is_final=True)
-        if member is None or scopes is None or not member.copy.is_member or not member.is_current:
-            return None
-        place = self.place(shown)
-        if isinstance(place, Pair):
-            return self._hindrance_of_pair(shown, place)
-        if isinstance(place, OpenRoom) or scopes.sealing(place) is not None:
-            return None
-        return self._hindrance_of_room(shown, place)
-
-    def _hindrance_of_pair(self, shown: Conversation, place: Pair) -> Hindrance | None:
-        assert self._scopes is not None
-        name = shown.title
-        if self.news is not None and self.news.is_another(name):
-            text = f"{name} is another account than before under this name. What you say to them is kept here until you"
-            return Hindrance(f"{text} accept it: /accept {name}, or compare words with them: lanline verify {name}")
-        if self._scopes.sealing(place) is not None:
-            return None
-        if self._scopes.was_member(name):
-            return Hindrance(f"{name} is not in the group any more: nothing can be said to them.", is_final=True)
-        return Hindrance(f"{name} is not in the group yet. What you say to them is kept here, and sent when they are.")
-
-    def _hindrance_of_room(self, shown: Conversation, place: PrivateRoom) -> Hindrance | None:
-        assert self._scopes is not None
-        copy, track, title = self._scopes.room(place), self._conversations.get(shown.log), shown.title
-        if track is None or track.following is not Following.LIVE or shown.log in self._fetching:
-            return None  # what says who is in it may be on its way
-        if self._scopes.is_another(place):
-            return Hindrance(f"The server shows another room by the name of {title}. Nothing was sent.", is_final=True)
-        if copy is None or copy.room is None:
-            return Hindrance(f"{title} is not sealed yet: its owner has to do it, once, with /seal or lanline seal.")
-        if text := copy.broken_text(title):
-            return Hindrance(text)
-        if copy.room.lacking:
-            return self._hindrance_of_lacking(shown, copy)
-        return Hindrance(copy.outside_text(title), is_final=copy.has_been_in)
-
-    def _hindrance_of_lacking(self, shown: Conversation, copy: RoomCopy) -> Hindrance | None:
-        """The chain has an entry of the room that has not come: most of the time it is on its way."""
-        assert copy.room is not None
-        since = self._lacking_since.setdefault((copy.id, copy.room.lacking), self._clock.now())
-        if self._clock.now() - since >= _LACKING_TOLD_AFTER_S:
-            return Hindrance(kept_back_text(shown.title))
-        self._clock.call_later(_LACKING_TOLD_AFTER_S, self._changed)
-        return None
+        return None if self._hindrances is None else self._hindrances.of(shown, self.place(shown))
 
     def seal(self, shown: Conversation, entry_id: bytes, body: bytes) -> bytes | None:
         """None: not now; `when_changed` tells when to try again."""
@@ -322,7 +275,7 @@ class Seals:
             return ""
         if member.problem:
             return member.problem
-        if member.standing is Standing.ASKS:
+        if member.standing is GroupStanding.ASKS:
             return "You are not in the group yet: an admin has to let you in. What you say waits until then."
         return member.refusal
 
@@ -337,11 +290,11 @@ class Seals:
         """Some at each step, of what is given to `open` later."""
         if self._words is None or self._opening is None or not self.is_sealed:
             return iter(())
-        if self._opener is not None and len(entries) >= _MUCH and self._opener.is_ready:
-            ahead.authors = self._opening.authors(entries)
-            return self._words.open_elsewhere(self.place(shown), entries, ahead, self._opener.ask)
-        said, ahead.authors = self._opening.said(entries)
-        return self._words.open_ahead(self.place(shown), said, ahead)
+        ahead.authors, ask = self._opening.authors(entries), None
+        is_whole = self.carried is not None and not self.carried.has_any(shown.log)  # else it is opened once more here
+        if self._opener is not None and len(entries) >= _MUCH and is_whole and self._opener.is_ready:
+            ask = self._opener.ask
+        return self._words.open_ahead(self.place(shown), entries, ahead, ask)
 
     def open(
         self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
@@ -506,6 +459,5 @@ class Seals:
         return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
 
 
-_LACKING_TOLD_AFTER_S = 10.0
 _MUCH = 500
-_ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}
+_ON_THE_WAY = {GroupStanding.UNKNOWN, GroupStanding.MEMBER, GroupStanding.OUTSIDE}

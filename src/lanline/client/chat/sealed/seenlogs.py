@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from lanline.client.chat.database import Database
-from lanline.client.chat.lost import hash_at_or_below
+from lanline.client.chat.restored.lost import hash_at_or_below
 from lanline.client.sealing.ahead import Stretch
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
@@ -101,9 +101,9 @@ class SeenLogs:
         chain.add(came, links)
         self.compare(shown, place, self._ahead.pop(shown.log, {}).values())
         for stretch in self._uncompared.pop(shown.log, []):
-            if not chain.holds_all([each.words for each in stretch.opened]):
-                author, said = stretch.run_words.author, zip(stretch.places, stretch.opened, strict=True)
-                self.compare(shown, place, [(at, author, each.words) for at, each in said])
+            if not chain.holds_all(stretch.seens, stretch.seen_hashes):
+                author = stretch.run_words.author
+                self.compare(shown, place, [(at, author, words) for at, words in stretch.named()])
         chain.forget_old()
         return None if chain.seen == NOTHING else chain.seen
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import lt
 
+from lanline.chain.reasons import Reason
+from lanline.chain.scopes import Scope
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.sealed.alarms import Alarms
 from lanline.client.chat.sealed.seenlogs import Named, Naming, SeenLogs
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.groupcopy import LESS_SHOWN
-from lanline.client.sealing.losses import Losses
-from lanline.client.sealing.parting import name_in
+from lanline.client.sealing.lostreaders import LostReaders
+from lanline.client.sealing.otherpast import name_in
 from lanline.client.sealing.scopes import OpenRoom, Place
 from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Lacks, Outcome
 from lanline.client.view.values import Conversation
 from lanline.model.alarms import Alarm, AlarmKind, alarm
-from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.scopes import Scope
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GroupIs
 from lanline.wire.sealing.said import DEVICE_AND_RUN, split_said
@@ -45,11 +45,11 @@ _ASKED_WHILE_MENDED = 72
 
 
 def _run_of(each: BelievedStretch) -> _Run:
-    header = each.stretch.opened[0].header
+    header = each.stretch.run_words.run.header
     return each.room_id, header.device_id, header.run
 
 
-class Watch:
+class ServerWatch:
     def __init__(self, context: GroupContext, words: GroupWords, node: NodeContext) -> None:
         self._context = context
         self._words = words
@@ -64,7 +64,7 @@ class Watch:
         """By log, whether this program has taken in all of it."""
         self._present: dict[int, int] = {}
         """By log, the lowest place of words that name the history of the server as it is now."""
-        self._losses = Losses()
+        self._losses = LostReaders()
         self._harmless: _Named | None = None
         """What the words before, in the same page, have named: it is so here, and their epoch was fresh."""
         self._unknown: dict[tuple[bytes, bytes], str] = {}
@@ -131,23 +131,21 @@ class Watch:
         )
 
     def _is_as_expected(self, log: int, each: BelievedStretch) -> bool:
-        places, opened = each.stretch.places, each.stretch.opened
-        first, copy = opened[0], self._context.scopes.by_id(each.scope_id)
-        number, prev = self._ends.get(_run_of(each), (-1, first.words.prev))
+        first, copy = each.stretch.first, self._context.scopes.by_id(each.scope_id)
+        number, prev = self._ends.get(_run_of(each), (-1, first.prev))
         return (
-            first.words.history == self._context.history
+            first.history == self._context.history
             and (copy is None or each.epoch_height >= copy.scope.last_loss)
-            and (first.words.n == number + 1 or (number < 0 and not self._whole[log]))
-            and first.words.prev == prev
-            and all(map(lt, [one.words.seen for one in opened], places))
+            and (first.n == number + 1 or (number < 0 and not self._whole[log]))
+            and first.prev == prev
+            and all(map(lt, each.stretch.seens, each.stretch.places))
         )
 
     def note_believed(self, shown: Conversation, believed: Sequence[BelievedStretch]) -> None:
         place = believed[0].stretch.places[0]
         self._present[shown.log] = min(place, self._present.get(shown.log, place))
         for each in believed:
-            last = each.stretch.opened[-1]
-            self._note_end(_run_of(each), last.words.n, last.digest)
+            self._note_end(_run_of(each), each.stretch.last_number, each.stretch.last_digest)
         self.seen.note_believed(shown.log, [each.stretch for each in believed])
         self._ask_later()
 

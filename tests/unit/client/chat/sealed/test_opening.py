@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from typing import cast
 
+import msgspec
 import pytest
 
 from lanline.client.chat.history import History
-from lanline.client.chat.sealed.opening import StruckWords
+from lanline.client.chat.sealed.content import seal
+from lanline.client.chat.sealed.opening import StruckWords, _is_for_programs
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import GroupWords
+from lanline.model.content import Content, KnownPerson, Note, Report, Text, Topic
 from lanline.wire.chat.entries import LogEntry
 
 LOG = 7
@@ -71,3 +74,23 @@ def test_another_log_has_its_own(shelf: Shelf) -> None:
 def test_of_an_earlier_page_the_lower_place_stands(shelf: Shelf) -> None:
     assert shelf.struck.repeats(LOG, [entry(9, 20)]) == set()
     assert shelf.struck.repeats(LOG, [entry(5, 20), entry(6, 20)]) == {6}
+
+
+@pytest.mark.parametrize(
+    ("content", "is_for_programs"),
+    [
+        (Text("a topic to talk of"), False),
+        (Topic("what to talk of"), True),
+        (Topic(""), True),
+        (KnownPerson(bytes(32)), True),
+        (Report("#lab", "ben", 1, "hello", "rude"), True),
+    ],
+)
+def test_what_is_kept_in_other_bytes_than_it_was_said_in_is_found_among_words(
+    content: Content | Note, is_for_programs: bool
+) -> None:
+    bodies = [seal(each)[1] for each in (Text("hello"), content, Text("hello"))]
+    assert _is_for_programs(bodies) is is_for_programs
+    longer = {**msgspec.msgpack.decode(bodies[1]), "unknown": 1}
+    written_otherwise = msgspec.msgpack.encode(dict(reversed(longer.items())))
+    assert _is_for_programs([written_otherwise]) is is_for_programs

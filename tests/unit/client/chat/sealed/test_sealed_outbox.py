@@ -263,7 +263,7 @@ def test_ones_own_that_came_as_they_were_sealed_leave_all_seals_as_they_are(
     village: Village, monkeypatch: pytest.MonkeyPatch, *, is_long: bool
 ) -> None:
     """Also where they are too long to be kept as they came, or lie in the older part of a catch-up."""
-    monkeypatch.setattr("lanline.client.chat.intake.KEPT_OF_CATCH_UP", 0)
+    monkeypatch.setattr("lanline.client.chat.catchup.intake.KEPT_OF_CATCH_UP", 0)
     ben = landed_without_answer(village, monkeypatch, "long " * (5000 if is_long else 1), is_bent=False)
     [row] = ben.history.outbox.all()
     assert row.sealed is not None
@@ -278,7 +278,7 @@ def test_where_seals_are_taken_off_a_new_run_begins(
     village: Village, monkeypatch: pytest.MonkeyPatch, kept_of_catch_up: int
 ) -> None:
     """Or the numbers of the old one would have a gap, which everybody takes for words that were kept back."""
-    monkeypatch.setattr("lanline.client.chat.intake.KEPT_OF_CATCH_UP", kept_of_catch_up)
+    monkeypatch.setattr("lanline.client.chat.catchup.intake.KEPT_OF_CATCH_UP", kept_of_catch_up)
     ben = landed_without_answer(village, monkeypatch, "one", is_bent=True)
     [row] = ben.history.outbox.all()
     assert row.sealed is None

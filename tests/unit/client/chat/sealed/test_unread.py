@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lanline.chain.reasons import Reason
 from lanline.client.chat import following
 from lanline.client.chat.sealed.content import UNREAD
 from lanline.model.content import Text
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE
 from unit.client.chat.sealed.test_shared_trust import second_device

@@ -1,0 +1,1 @@
+"""How many entries at once come onto the disk: opened together, in a second program, written in a thread."""
