@@ -89,21 +89,21 @@ class SealInRsa(msgspec.Struct, frozen=True, tag="seal_in_rsa"):
 
 
 class AskChain(msgspec.Struct, frozen=True, tag="ask_chain"):
-    """How far this device has the chain of the group, and what the server shows. Answered with `ChainState`."""
+    """How far this device has the chain of the group, and what the server shows. Answered with `ChainReport`."""
 
 
 class AcceptChain(msgspec.Struct, frozen=True, tag="accept_chain"):
-    """What the server shows is right, and what this device has seen is put aside. Answered with `ChainState`."""
+    """What the server shows is right, and what this device has seen is put aside. Answered with `ChainReport`."""
 
 
 class GoOver(msgspec.Struct, frozen=True, tag="go_over"):
-    """To this group, which the server shows in the place of one's own. Answered with `ChainState`."""
+    """To this group, which the server shows in the place of one's own. Answered with `ChainReport`."""
 
     group_id: str
 
 
 class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
-    """Somebody whose end this device has seen may read again. Answered with `ChainState`."""
+    """Somebody whose end this device has seen may read again. Answered with `ChainReport`."""
 
     name: str
 
