@@ -16,10 +16,11 @@ from lanline.client.node.place import LOCK_FILE, connected, forget_place, is_sam
 from lanline.client.node.protocol import AnyCommand, Changed, Done, Result, Stop, encode
 from lanline.client.node.service import Service
 from lanline.client.node.start import stop_node
-from lanline.client.sealing.passphrase import PASSPHRASE_VARIABLE
+from lanline.client.sealing.lockedfile import check_passphrase
+from lanline.client.sealing.passphrase import PASSPHRASE_VARIABLE, is_under_passphrase
 from lanline.client.view.events import NodeEvent
 from lanline.client.view.view import CallingEnded, Snapshot, problem_of
-from lanline.errors import HistoryProblem, LanlineError
+from lanline.errors import HistoryProblem, LanlineError, WrongPassphrase
 
 LINGER_S = 60.0
 LINGER_VARIABLE = "LANLINE_NODE_LINGER_S"
@@ -43,6 +44,7 @@ class HomeNode:
         self._stop = asyncio.Event()
         self._is_ending = False
         self._begins_anew = False
+        self._next_passphrase: str | None = None
         self._service: Service | None = None
         self._client: ChatClient | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -55,10 +57,19 @@ class HomeNode:
             while self._begins_anew:
                 self._begins_anew = self._is_ending = False
                 self._stop.clear()
-                await asyncio.to_thread(wait_unpaused, self._home)
+                await asyncio.to_thread(self._wait_unpaused)
                 await self._own(lock, lambda: None)
         finally:
             os.close(lock)
+
+    def _wait_unpaused(self) -> None:
+        """The new passphrase counts only if the keys lie under it now: the disk may have been full."""
+        wait_unpaused(self._home)
+        new, self._next_passphrase = self._next_passphrase, None
+        if new is not None and is_under_passphrase(self._home) is bool(new):
+            with contextlib.suppress(WrongPassphrase):
+                check_passphrase(self._home, new or None, os.urandom)
+                os.environ[PASSPHRASE_VARIABLE] = new
 
     async def _own(self, lock: int, on_ready: Callable[[], None]) -> None:
         async with ChatClient.at_home(self._home) as client:
@@ -174,8 +185,7 @@ class HomeNode:
         assert self._service is not None
         if isinstance(command, Stop):
             self._begins_anew = command.begins_anew and self._linger_s is None
-            if command.passphrase is not None:
-                os.environ[PASSPHRASE_VARIABLE] = command.passphrase
+            self._next_passphrase = command.passphrase
             self._stop.set()
             return Done()
         return await self._service.result_of(command)

@@ -104,7 +104,10 @@ def change_passphrase(folder: Path, old: str | None, new: str | None, entropy: E
 
 def check_passphrase(folder: Path, passphrase: str | None, entropy: Entropy) -> None:
     """Raises WrongPassphrase, IdentityProblem."""
-    _opened(folder / IDENTITY_FILE, FileLock(IDENTITY_USE, passphrase, entropy))
+    try:
+        _opened(folder / IDENTITY_FILE, FileLock(IDENTITY_USE, passphrase, entropy))
+    except OSError as cause:
+        raise IdentityProblem(f"The keys in {folder} cannot be read: {cause.strerror}.") from cause
 
 
 def _opened(path: Path, lock: FileLock) -> bytes | None:

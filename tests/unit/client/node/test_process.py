@@ -49,7 +49,7 @@ from lanline.client.node.protocol import (
 from lanline.client.node.start import NodeStart, node_paused, stop_node
 from lanline.client.pin import KnownServer, joined_pin, write_pin
 from lanline.client.sealing.lockedfile import change_passphrase
-from lanline.client.sealing.passphrase import PASSPHRASE_VARIABLE
+from lanline.client.sealing.passphrase import PASSPHRASE_VARIABLE, is_under_passphrase
 from lanline.client.view.view import Snapshot
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, VersionMismatch
 from lanline.model.content import Text
@@ -218,6 +218,24 @@ def test_one_that_is_kept_waits_while_its_keys_are_changed_and_opens_them_afterw
     eventually((home / "node.json").exists)
     with NodeCall(start_of(home)) as call:
         call.ask(said(1))
+    running.stop()
+
+
+def test_a_new_passphrase_that_could_not_be_put_on_the_keys_is_not_taken_for_theirs(
+    home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "")  # the node sets it, in this same program
+    running = run(linger_s=None)
+    for under, tried in (None, "seven brown hens"), ("seven brown hens", "eight grey cocks"):
+        with node_paused(home, under):
+            change_passphrase(home, None, under, os.urandom)
+        with node_paused(home, tried):
+            pass  # the disk is full, say
+        eventually((home / "node.json").exists)
+        with NodeCall(start_of(home)) as call:
+            call.ask(said(1))
+        assert os.environ[PASSPHRASE_VARIABLE] == (under or "")
+        assert is_under_passphrase(home) is (under is not None)
     running.stop()
 
 
