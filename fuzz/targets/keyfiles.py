@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from lanline.client.pin import parse_server
-from lanline.client.sealing.devices import Answer, device_id_in
+from lanline.client.sealing.devices import DeviceAnswer, device_id_in
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.recoveryfile import read_recovery_file
 from lanline.crypto.groups import ids
@@ -65,7 +65,7 @@ def _as_typed(data: bytes) -> None:
         parse_server(text)
     if ids.is_code(text):
         assert len(ids.mark_of_new(ids.approval_key_of(text), data)) == 32
-    Answer.of(data)
+    DeviceAnswer.of(data)
     with contextlib.suppress(MalformedPacket):
         device_id_in(decode_device_record(data))
 
@@ -80,5 +80,5 @@ def seeds() -> list[bytes]:
         str(InviteLink("::1", 5265, bytes(range(32)), bytes(16))).encode(),
         b"abcde fghij klmno pqrst",
         encode_strictly(record),
-        Answer(7, ZEROS, bytes(16), ZEROS).encoded(),
+        DeviceAnswer(7, ZEROS, bytes(16), ZEROS).encoded(),
     ]

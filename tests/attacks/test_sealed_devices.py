@@ -11,7 +11,7 @@ import pytest
 
 from lanline.chain.reasons import Reason
 from lanline.client.chat.history import History
-from lanline.client.sealing.devices import Answer, device_id_in, device_record
+from lanline.client.sealing.devices import DeviceAnswer, device_id_in, device_record
 from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.ownentries import InviteKeys
 from lanline.client.sealing.recovery import SeenGroup
@@ -63,8 +63,10 @@ def test_approval_with_swapped_key_or_foreign_account_fails_on_the_side_that_is_
     )
     chain = ana.member.copy.chain
     lies = [
-        Answer(chain.height, chain.head, eve.member.copy.device_id, b"m" * 32),
-        Answer(chain.height, b"x" * 32, ana.member.copy.device_id, _mark(code, true, chain.height, b"x" * 32, ana)),
+        DeviceAnswer(chain.height, chain.head, eve.member.copy.device_id, b"m" * 32),
+        DeviceAnswer(
+            chain.height, b"x" * 32, ana.member.copy.device_id, _mark(code, true, chain.height, b"x" * 32, ana)
+        ),
     ]
     for lie in lies:
         new.member.approval.answer = lie
@@ -113,9 +115,9 @@ def test_a_device_that_is_only_in_the_chain_believes_nothing_before_it_is_proven
     chain, by = new.member.copy.chain, ana.member.copy.device_id
     record = encode_strictly(device_record(new.member._context, ana.member.copy.account_id))
     for lie in (
-        Answer(chain.height, chain.head, by, b"m" * 32),
-        Answer(chain.height, b"x" * 32, by, _mark(code, record, chain.height, b"x" * 32, ana)),
-        Answer(chain.height - 1, chain.head, by, _mark(code, record, chain.height, chain.head, ana)),
+        DeviceAnswer(chain.height, chain.head, by, b"m" * 32),
+        DeviceAnswer(chain.height, b"x" * 32, by, _mark(code, record, chain.height, b"x" * 32, ana)),
+        DeviceAnswer(chain.height - 1, chain.head, by, _mark(code, record, chain.height, chain.head, ana)),
     ):
         new.member.approval.answer = lie
         new.member._go_on()

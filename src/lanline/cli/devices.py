@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lanline.client.chat.client import ChatClient
-    from lanline.client.sealing.devices import Waiting
+    from lanline.client.sealing.devices import DeviceToApprove
     from lanline.client.sealing.member import GroupMember
     from lanline.wire.chat.admin import DeviceInfo
 
@@ -196,7 +196,7 @@ def approve(
     if not is_code(code):
         raise InvalidInput("A code has 20 letters and digits (A to Z, 2 to 7), as the new device shows it.")
 
-    async def work(client: ChatClient) -> Waiting | None:
+    async def work(client: ChatClient) -> DeviceToApprove | None:
         waiting = await _member(client).devices.find(code)
         if not yes and not _agrees(waiting):
             return None
@@ -207,7 +207,7 @@ def approve(
     say("Nothing was done." if found is None else f"{safe_line(found.label)} is one of your devices now.")
 
 
-def _agrees(waiting: Waiting) -> bool:
+def _agrees(waiting: DeviceToApprove) -> bool:
     """Nobody is asked in a script: the code says enough."""
     from lanline.model.text import safe_line
 

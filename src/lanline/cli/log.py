@@ -117,10 +117,10 @@ class _Shown:
 
     def show_lost(self, title: str, last: int | None) -> None:
         """All of it where no number is given: what is lost since one backup is seldom much."""
-        from lanline.client.node.protocol import Lost, ReadLost
+        from lanline.client.node.protocol import LostMessages, ReadLost
 
         lost = self._call.ask(ReadLost(title))
-        assert isinstance(lost, Lost)
+        assert isinstance(lost, LostMessages)
         for each in lost.messages[max(0, len(lost.messages) - last) if last is not None else 0 :]:
             show_line(self._line(each.message, each.name))
 

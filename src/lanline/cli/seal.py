@@ -60,7 +60,7 @@ def seal(
         say("Nothing was changed.")
         raise typer.Exit(1)
     sealed = at_server(home, timeout, lambda call: call.ask(do.Seal(plain)))
-    assert isinstance(sealed, do.Sealed)
+    assert isinstance(sealed, do.SealReport)
     if json:
         show_json(_object(plain, sealed.awaited, sealed.problem))
     else:

@@ -52,7 +52,7 @@ def verify(
         say(f"What you say in {name} is sent again." if name.startswith("#") else _ACCEPTED.format(name))
         return
     found = at_server(home, timeout, lambda call: call.ask(do.AskWords(name)))
-    assert isinstance(found, do.Words)
+    assert isinstance(found, do.WordsToCompare)
     shown = found.text.split()
     if words is not None:
         if words.lower().replace("-", " ").split() != shown:

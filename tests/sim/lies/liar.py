@@ -154,6 +154,8 @@ class Liar:
         told: list[tuple[LogEntry, int]] = [(each, each.sequence) for each in entries]
         if any(each.suite in _WORDS for each in entries) and [each for each in self.plans if each not in OF_GROUP]:
             told = self._lied(log, told)
+        if not told:  # what follows takes its place
+            known.ends[-1] = entries[-1].sequence
         shown = []
         for each, through in told:
             known.ends.append(through)
@@ -166,6 +168,8 @@ class Liar:
         victim, through = told[at]
         plan = next(each for each in self.plans if each not in OF_GROUP)
         if plan == "withhold":
+            if len(told) == 1 and victim.sequence == 1:
+                return told  # it would be a gap, which ends the link
             left = [*told[:at], *told[at + 1 :]]
             if at and at == len(told) - 1:
                 left[-1] = left[-1][0], through

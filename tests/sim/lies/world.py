@@ -22,9 +22,11 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 
 from lanline.chain.branches import parting
+from lanline.chain.state import Chain
 from lanline.client.chat.restored.lost import LostEntries
 from lanline.client.chat.sealed.content import CARRIED
 from lanline.client.chat.sealed.seals import DeviceKeys
+from lanline.client.chat.sealed.watch import _ASKED_AFTER_S, _ASKED_WHILE_MENDED
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.secrets import ASK_AGAIN_S
@@ -439,6 +441,10 @@ class World:
         self._rest_for(60)  # those who keep the group back are asked after ten seconds
         self.house.clock.pass_time(ASK_AGAIN_S)  # and others once more for keys, of whom none could help
         self._rest_for(20)
+        if self.lies and len({self._chain(home).height for home in self.homes}) > 1:
+            for _ in range(_ASKED_WHILE_MENDED + 2):  # it says for ever that more is on its way
+                self.house.clock.pass_time(_ASKED_AFTER_S)
+                self.rest()
         for home in self.homes:
             self.figures.update({f"told: {kind}": count for kind, count in home.kinds.items()})
             self.figures.update({f"lies: {kind}": count for kind, count in home.liar.told.items()})
@@ -460,6 +466,8 @@ class World:
             for other in self.homes:
                 if one.name < other.name and not (one.warnings or other.warnings):
                     self._check_same(one, other)
+                if one.name != other.name and not one.warnings:
+                    self._check_kept_back(one, other)
 
     def _check_same(self, one: SimHome, other: SimHome) -> None:
         """Two of whom each has read what the other said last, and of whom neither was told anything."""
@@ -480,6 +488,19 @@ class World:
                         f"{one.name} and {other.name} have talked, are shown different things at {room} {place}, and "
                         "nobody was told"
                     )
+
+    def _check_kept_back(self, one: SimHome, other: SimHome) -> None:
+        """One to whom came what the other said last, readable or not, and who is shown less of the group."""
+        mine, theirs = self._chain(one), self._chain(other)
+        if mine.height >= theirs.height or parting(mine, theirs) is not None:
+            return
+        for room in ROOMS:
+            ids = [each[0] for each in (_copy(other, room) or {}).values() if f"{other.label} {other.said}" in each[2]]
+            if set(ids) & _ids_in(one, room):
+                raise PromiseBroken(f"{one.name} is shown less of the group than {other.name}, and is not told")
+
+    def _chain(self, home: SimHome) -> Chain:
+        return self.alive(home).member.copy.chain
 
     def _check_goes_on(self) -> None:
         """Whatever its clock says, and the server's: who rules can still change who is in the group."""
@@ -523,6 +544,18 @@ def _copy(home: SimHome, room: str) -> dict[int, tuple[bytes, int, str, bool]] |
         (track.shown.log, track.shown.delivered),
     )
     return {int(row[0]): (row[1], row[2], _text(row[3], bytes(row[4])), row[3] == CARRIED) for row in rows}
+
+
+def _ids_in(home: SimHome, room: str) -> set[bytes]:
+    """Of all that has come there, open or not."""
+    process = home.process
+    track = None if process is None else process.node.conversations.titled(room)
+    if process is None or track is None:
+        return set()
+    rows = process.history.database.read(
+        "SELECT entry_id FROM entries WHERE log = ? AND sequence <= ?", (track.shown.log, track.shown.delivered)
+    )
+    return {row[0] for row in rows}
 
 
 def _text(suite: str, content: bytes) -> str:

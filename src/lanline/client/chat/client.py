@@ -9,7 +9,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from lanline.client.chat.catchup.openingprogram import OpeningProgram
 from lanline.client.chat.catchup.storing import StoringInThread
@@ -24,6 +24,7 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
 from lanline.errors import LanlineError, ServerUnreachable
+from lanline.ticket import Ticket
 from lanline.transport.dialer import Dialer
 from lanline.transport.loopclock import LoopClock
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
@@ -199,6 +200,11 @@ class ChatClient:
                     await self._has_changed.wait()
                 return True
         return condition()
+
+    async def wait_settled(self, ticket: Ticket[Any], limit_s: float) -> bool:
+        """Where nothing else happens when it settles too: it may fail for want of something. As `wait_until`."""
+        ticket.when_settled(lambda _: self._has_changed.set())
+        return await self.wait_until(lambda: ticket.is_settled, limit_s)
 
     def _raise_final(self) -> None:
         assert self._running is not None

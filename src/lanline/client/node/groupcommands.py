@@ -145,7 +145,7 @@ class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
     label: str
 
 
-class Words(msgspec.Struct, frozen=True, tag="words"):
+class WordsToCompare(msgspec.Struct, frozen=True, tag="words"):
     words: bytes
     text: str
     """One word for each byte."""
@@ -193,11 +193,11 @@ class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
     """All is as it was before."""
 
 
-class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
+class SealReport(msgspec.Struct, frozen=True, tag="sealed"):
     awaited: tuple[str, ...]
     """Who was agreed on and is not in yet: as soon as they are here with a new program, and this one runs."""
     problem: str = ""
     """Why it is not done; it goes on by itself."""
 
 
-GroupResult = DeviceLetIn | NewKeys | Words | KeysRenewed | ChainReport | Plain | Sealed
+GroupResult = DeviceLetIn | NewKeys | WordsToCompare | KeysRenewed | ChainReport | Plain | SealReport

@@ -80,9 +80,9 @@ def _accept_room(client: ChatClient, title: str) -> None:
     room.accept()
 
 
-def _words(news: GroupNews, name: str) -> do.Words:
+def _words(news: GroupNews, name: str) -> do.WordsToCompare:
     words = news.words_with(name)
-    return do.Words(words, " ".join(words_of(words)), news.trust_of(name))
+    return do.WordsToCompare(words, " ".join(words_of(words)), news.trust_of(name))
 
 
 async def _admit(client: ChatClient, name: str) -> None:

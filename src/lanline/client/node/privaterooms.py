@@ -8,7 +8,7 @@ from __future__ import annotations
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.conversations import Following
 from lanline.client.node import protocol as do
-from lanline.client.node.groupcommands import Plain, PlainRoom, Seal, Sealed
+from lanline.client.node.groupcommands import Plain, PlainRoom, Seal, SealReport
 from lanline.client.node.sealservice import outside_text, people_of_room, seal_result, wait_for_group
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.roomcopy import RoomCopy
@@ -81,7 +81,7 @@ class PrivateRooms:
             people = tuple(each for each in people if self._account_id(each.account) is not None)
         room = PlainRoom(shown.title, people)
         sealed = await seal_result(self._client, Seal(Plain(is_group=False, rooms=(room,))))
-        assert isinstance(sealed, Sealed)
+        assert isinstance(sealed, SealReport)
         if sealed.problem:
             raise RequestRefused(RefusalCode.SERVER_PROBLEM, sealed.problem)
         return do.Done()
@@ -155,8 +155,7 @@ class PrivateRooms:
 
 async def _settled(client: ChatClient, ticket: Ticket[None]) -> None:
     """Raises RequestRefused."""
-    await client.wait_until(lambda: ticket.is_settled, _LIMIT_S)
-    if not ticket.is_settled:
+    if not await client.wait_settled(ticket, _LIMIT_S):
         ticket.cancel()
         text = "The group has not answered in time. Look again whether it is as you wanted."
         raise RequestRefused(RefusalCode.SERVER_PROBLEM, text)

@@ -268,7 +268,7 @@ class LostMessage(msgspec.Struct, frozen=True):
     message: Message
 
 
-class Lost(msgspec.Struct, frozen=True, tag="lost"):
+class LostMessages(msgspec.Struct, frozen=True, tag="lost"):
     messages: tuple[LostMessage, ...]
 
 
@@ -302,7 +302,7 @@ Result = (
     | Reported
     | Ready
     | Page
-    | Lost
+    | LostMessages
     | RoomsListed
     | MembersListed
     | Opened

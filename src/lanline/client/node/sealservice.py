@@ -40,7 +40,7 @@ async def wait_for_group(client: ChatClient, limit_s: float) -> None:
         await client.wait_until(lambda: not seals.asks or member.is_settled, limit_s)
 
 
-async def seal_result(client: ChatClient, command: do.AskPlain | do.Seal) -> do.Plain | do.Sealed:
+async def seal_result(client: ChatClient, command: do.AskPlain | do.Seal) -> do.Plain | do.SealReport:
     seals = client.node.seals
     member, adoption = seals.member, seals.adoption
     if member is None or adoption is None:
@@ -57,7 +57,7 @@ async def seal_result(client: ChatClient, command: do.AskPlain | do.Seal) -> do.
     if not is_done:
         problem = adoption.problem or member.problem or member.refusal or "The server has not answered in time."
     client.node.outbox.send()
-    return do.Sealed(_awaited(adoption), problem)
+    return do.SealReport(_awaited(adoption), problem)
 
 
 def _awaited(adoption: Adoption) -> tuple[str, ...]:

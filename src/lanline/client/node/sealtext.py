@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lanline.client.node.groupcommands import FromBefore, Plain, Sealed
+from lanline.client.node.groupcommands import FromBefore, Plain, SealReport
 from lanline.wire.sealing.entries import Role
 
 NOTHING = "Nothing is left to seal here."
@@ -56,7 +56,7 @@ def _members(people: Sequence[FromBefore]) -> str:
     return ", ".join(f"{each.name} (an admin)" if each.role == Role.ADMIN else each.name for each in people)
 
 
-def done_lines(sealed: Sealed) -> list[str]:
+def done_lines(sealed: SealReport) -> list[str]:
     if sealed.problem:
         return [f"Not yet: {sealed.problem} It goes on by itself; nothing has to be typed again."]
     lines = ["What is said from now on is sealed."]

@@ -144,7 +144,7 @@ class Service:
                 self._node.reader.mark_read(log, through)
             case do.ReadLost(title):
                 found = self._node.set_aside(title)
-                return do.Lost(tuple(do.LostMessage(name, message) for name, message in found))
+                return do.LostMessages(tuple(do.LostMessage(name, message) for name, message in found))
         return do.Done()
 
     def _result_from(self, answer: ServerMessage) -> do.Result:

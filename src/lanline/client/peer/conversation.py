@@ -248,8 +248,7 @@ class PeerConversation:
         except LanlineError as problem:
             self._emit(Ended(problem))
             return
-        if self._connection is not None:
-            self._connection.close(CloseCode.REPLACED, "The peer has called anew.")
+        self._put_aside("The peer has called anew.")
         self._become(PeerState.GREETING)
         self._connection, self._was_called = connection, was_called
         self._address = address_text(address)
@@ -257,6 +256,13 @@ class PeerConversation:
         self._sent = self._arrived = 0
         self._send(connection, Introduction(self.name, self._instance))
         self._clock.call_later(_INTRODUCED_WITHIN_S, lambda: self._expect_introduction(connection))
+
+    def _put_aside(self, reason: str) -> None:
+        """The link that there was. Its host tells of its end in the middle of this, or once all is done."""
+        if (before := self._connection) is not None:
+            before.close(CloseCode.REPLACED, reason)
+            if self._connection is before:
+                self._on_lost(LinkClosed(CloseCode.REPLACED, reason, by_peer=False))
 
     def _expect_introduction(self, connection: PeerLink) -> None:
         if connection is self._connection and self._state is PeerState.GREETING:

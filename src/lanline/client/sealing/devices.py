@@ -91,7 +91,7 @@ def waiting_text(code: str) -> str:
     return f"This device reads nothing yet. On another device of yours: lanline devices approve '{spaced(code)}'"
 
 
-class Answer(NamedTuple):
+class DeviceAnswer(NamedTuple):
     """Of the device that took this one in: up to where it saw which chain, and its proof."""
 
     height: int
@@ -100,7 +100,7 @@ class Answer(NamedTuple):
     mark: bytes
 
     @classmethod
-    def of(cls, data: bytes) -> Answer:
+    def of(cls, data: bytes) -> DeviceAnswer:
         return cls(int.from_bytes(data[:8], "big"), data[8:40], data[40:56], data[56:])
 
     def encoded(self) -> bytes:
@@ -112,7 +112,7 @@ class Approval:
         self._context = context
         self._asked_as: str | None = None
         """With which code it was asked on this link."""
-        self.answer: Answer | None = None
+        self.answer: DeviceAnswer | None = None
 
     def end_link(self) -> None:
         self._asked_as = None
@@ -143,7 +143,7 @@ class Approval:
         answer = yield from context.server.ask(left, Done, wire.DeviceAnswered)
         self._asked_as = keys.code
         if isinstance(answer, wire.DeviceAnswered):
-            self.answer = Answer.of(answer.answer)
+            self.answer = DeviceAnswer.of(answer.answer)
 
     def _record(self, account_id: bytes) -> bytes:
         return encode_strictly(device_record(self._context, account_id))
@@ -170,7 +170,7 @@ def _refused(why: str) -> RequestRefused:
     return RequestRefused(RefusalCode.INVALID, f"{why} Nothing was joined: ask whoever runs the server.")
 
 
-class Waiting(NamedTuple):
+class DeviceToApprove(NamedTuple):
     """A device that was left with the code which the person has typed here."""
 
     device: int
@@ -227,7 +227,7 @@ class Devices:
         return any(hmac.compare_digest(each.mark, ids.mark_of_new(key, each.record)) for each in self.waiting.values())
 
     @in_steps
-    def find(self, code: str) -> Steps[Waiting]:
+    def find(self, code: str) -> Steps[DeviceToApprove]:
         """The device that shows this code. Raises RecordMissing, RequestRefused."""
         yield from self._wait_ready()
         found = yield from self._context.server.ask(wire.ListWaitingDevices(0), wire.WaitingDevices)
@@ -236,7 +236,7 @@ class Devices:
         for each in found.devices:
             if hmac.compare_digest(each.mark, ids.mark_of_new(key, each.record)):
                 label = checked_label(open_label(key, each.record, each.sealed_label))
-                return Waiting(each.device, label, each.left_ms, each.record, self._checked(each.record))
+                return DeviceToApprove(each.device, label, each.left_ms, each.record, self._checked(each.record))
         raise RecordMissing(
             "No device of yours waits with this code. Is it typed as it is shown? A code is good for ten "
             "minutes, for one device: lanline devices shows which are in."
@@ -255,7 +255,7 @@ class Devices:
         return record
 
     @in_steps
-    def approve(self, waiting: Waiting, code: str) -> Steps[None]:
+    def approve(self, waiting: DeviceToApprove, code: str) -> Steps[None]:
         yield from self._wait_ready()
         context, device_id = self._context, device_id_in(waiting.record)
         yield from context.server.on_head(lambda: self._add_once(waiting.record, device_id))
@@ -266,7 +266,7 @@ class Devices:
         assert head is not None
         own_id = context.copy.device_id
         mark = ids.mark_of_old(ids.approval_key_of(code), waiting.data, height, head, own_id)
-        answer = Answer(height, head, own_id, mark).encoded()
+        answer = DeviceAnswer(height, head, own_id, mark).encoded()
         yield from context.server.ask(wire.AnswerDevice(0, waiting.device, answer), Done)
         if waiting.label != NAMELESS and not self.labels.stands(device_id):
             self.labels.rename(device_id, waiting.label, FIRST_MS)

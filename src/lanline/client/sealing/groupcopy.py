@@ -45,6 +45,10 @@ BEHIND = (
     "The server was put back to an older state of the group. Members bring what it has lost; until it has that, "
     "nothing about who is in the group can be changed."
 )
+LESS_SHOWN = (
+    "The server shows less of the group than it has shown this device before, and does not say that it was restored. "
+    "Ask whoever runs it whether its whole machine was put back to an older state; if not, it lies."
+)
 TAKEN_OUT = (
     "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
     "home folder."
@@ -190,6 +194,8 @@ class GroupCopy(EpochCopy):
         start.
         """
         before = self._noted("read", history)
+        if not self.is_apart:
+            self._noted("whole", before or history)
         is_other_log = self._noted("log", log.to_bytes(8, "big")) not in {None, log.to_bytes(8, "big")}
         is_same = (
             not is_other_log
@@ -248,6 +254,13 @@ class GroupCopy(EpochCopy):
     def forked_at(self) -> int | None:
         """The first height at which the server shows another entry. None: it shows the same, more, or less."""
         return parting(self.chain, self.shown) if self.is_apart else None
+
+    @property
+    def is_less_shown(self) -> bool:
+        """All that the server shows is known here, and is less than it showed before, in this very history."""
+        if not self.is_apart or self.is_parted or self.shown.height >= self.chain.height or self.forked_at is not None:
+            return False
+        return self._tables.chain_history("whole") == self._tables.chain_history("read")
 
     @property
     def is_own_coming_lost(self) -> bool:

@@ -13,7 +13,7 @@ from lanline.chain.epochs import RecipientKind
 from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.decisions import Decisions, GoingOver
-from lanline.client.sealing.devices import Answer, Approval, Devices, waiting_text
+from lanline.client.sealing.devices import Approval, DeviceAnswer, Devices, waiting_text
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.groupchanges import Departed, GroupChanges
@@ -274,7 +274,7 @@ class GroupMember:
         self._on_change()
 
     def on_device_answered(self, message: devices.DeviceAnswered) -> None:
-        self.approval.answer = Answer.of(message.answer)
+        self.approval.answer = DeviceAnswer.of(message.answer)
         self._go_on()
 
     def want_epoch(self, copy: EpochCopy | None = None) -> None:

@@ -56,10 +56,6 @@ class Said(NamedTuple):
     content: bytes
 
 
-AsSaid = tuple[int, bytes, str, bytes]
-"""As `Said`, but cheaper to make: for many at once."""
-
-
 class Lacks(Enum):
     """What has to come before it can be read."""
 

@@ -23,7 +23,7 @@ import msgspec
 from lanline.errors import OutboxFull, OutboxProblem
 from lanline.model.mail.message import Envelope, Parcel
 from lanline.model.mail.server import Server, SignIn
-from lanline.wholefile import replace_whole, sync_folder
+from lanline.wholefile import make_folder, replace_whole, sync_folder
 
 _CHUNK_BYTES = 64 * 1024
 _SWEPT_AFTER_S = 3600
@@ -121,7 +121,7 @@ class Outbox:
         token, now = parcel.token, dt.datetime.now(dt.UTC)
         record = Record(parcel.message_id, parcel.envelope, parcel.size_bytes, route, state, now, reason)
         with _explained(self.folder), contextlib.ExitStack() as undo:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.folder)
             lock = os.open(self.content_path(token), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
             undo.callback(os.close, lock)
             undo.callback(self.content_path(token).unlink)

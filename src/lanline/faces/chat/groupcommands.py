@@ -51,7 +51,7 @@ class GroupCommands:
         name, said = self._places.person_named(order.get(Kind.NICK)), order.get(Kind.TEXT).lower()
         if not said:
             found = await self._face.ask(do.AskWords(name))
-            assert isinstance(found, do.Words)
+            assert isinstance(found, do.WordsToCompare)
             self._compared[name] = found.words
             words = found.text.split()
             lines = ["      " + " ".join(words[start : start + 5]) for start in range(0, len(words), 5)]
@@ -80,7 +80,7 @@ class GroupCommands:
                 raise InvalidInput(f"First look at what it does: /seal. If you want that: /seal {_YES}")
             plain, self._plain = self._plain, None
             sealed = await self._face.ask(do.Seal(plain))
-            assert isinstance(sealed, do.Sealed)
+            assert isinstance(sealed, do.SealReport)
             for line in done_lines(sealed):
                 self._screen.tell(line)
             return

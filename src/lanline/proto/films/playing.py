@@ -6,8 +6,7 @@
     ENDED     shown to its end
 
 In: `receive`, `fail`, `advance`, and the wishes of the person. Out: `next_request`, `take_part`, `early_part`.
-
-Longer than other files: what is fetched depends on what is here and shown, at every step.
+Longer than other files: what is fetched next and when the film may run hang on the same parts.
 """
 
 from __future__ import annotations
@@ -29,8 +28,7 @@ from lanline.proto.films.window import Window
 MOST_AHEAD_S, _MOST_AHEAD_OF_LOWER_S = 30.0, 14.0
 """In the best quality, and in a lower one, which is not to be shown for long when the way has become better."""
 _MOST_AHEAD_BYTES = 64 * 1024 * 1024
-_BEGINS_WITH_S = 0.5
-_GOES_ON_WITH_S = 2.0
+_BEGINS_WITH_S, _GOES_ON_WITH_S = 0.5, 2.0
 _SHORTEST_S = 1e-4
 _TAKEN_BEFORE_S = 1.0
 """So long before it is shown a part goes to the decoder."""
@@ -63,13 +61,11 @@ class Playing:
         """The first picture is not shown yet: until it is, no more is fetched than it takes to begin."""
         self.window = Window()
         self.throughput = Throughput()
-        self.switches = 0
-        self.stalled_s = 0.0
+        self.switches, self.stalled_s = 0, 0.0
         self._choice = QualityChoice()
         self.fixed_lines = lines
         self._requests: dict[int, tuple[Fetch, int, int]] = {}
-        self._last_number = 0
-        self._not_before = 0.0
+        self._last_number, self._not_before = 0, 0.0
         self._busy_since: float | None = None
         self._stalled_at: float | None = None
         self._fetches: deque[Fetch] = deque()
@@ -158,9 +154,8 @@ class Playing:
         if fetch.again:
             return fetch.again.pop()
         offset = fetch.asked_to
-        size = min(self.window.piece_bytes, fetch.part.size_bytes - offset)
-        fetch.asked_to += size
-        return offset, size
+        fetch.asked_to = min(offset + self.window.piece_bytes, fetch.part.size_bytes)
+        return offset, fetch.asked_to - offset
 
     def _begin_fetch(self, now: float) -> Fetch | None:
         is_best = self.fixed_lines is not None or self.lines == max(self._qualities)
@@ -357,11 +352,8 @@ class Playing:
         self.position_s = max(self.position_s, position_s)
         if self.ahead_s > HARDLY_S:
             return
-        if self.is_all_here:
-            self._enter(State.ENDED)
-        else:
-            self._enter(State.STALLED)
-            self._stalled_at = now
+        self._enter(State.ENDED if self.is_all_here else State.STALLED)
+        self._stalled_at = None if self.is_all_here else now
 
     # What the person wants.
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+import pytest
+
 from lanline.client.sealing.logchain import NOTHING, LogChain
-from lanline.crypto.groups.ids import log_start_of
+from lanline.crypto.groups.ids import log_link_of, log_start_of
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
 from unit.client.chat.sealed.test_sealed_outbox import said, say
@@ -88,6 +92,21 @@ def test_what_comes_twice_counts_once_and_after_a_gap_nothing_is_known() -> None
     assert chain.seen == once.seen
     chain.add([entry(9)])
     assert chain.seen == NOTHING
+
+
+@pytest.mark.parametrize("places", [[1, 2, 3, 4], [1, 1, 2, 3], [1, 2, 4, 5]])
+@pytest.mark.parametrize("known", [range(1, 6), range(2, 4), ()])
+@pytest.mark.parametrize("start", [START, None])
+def test_what_is_known_of_what_comes_changes_nothing(
+    places: Sequence[int], known: Iterable[int], start: bytes | None
+) -> None:
+    came = [entry(place) for place in places]
+    links = {at: log_link_of(at, e.entry_id, e.time_ms, e.suite, e.content) for at, e in zip(places, came, strict=True)}
+    one, other = LogChain(0, start), LogChain(0, start)
+    for page in (came[:2], came[2:]):
+        one.add(page)
+        other.add(page, {at: links[at] for at in known if at in links})
+    assert vars(one) == vars(other)
 
 
 def test_of_a_long_log_the_newest_is_kept() -> None:

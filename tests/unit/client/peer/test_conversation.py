@@ -35,6 +35,8 @@ class HalfLink:
         self.other: HalfLink
         self.handler: Callable[[LinkEvent], None] = lambda _: None
         self.is_open = True
+        self.is_in_turn = False
+        """As when a caller is handed in: what its host has to tell of other links comes later."""
         self.arriving: deque[tuple[Channel, bytes]] = deque()
         self._sent = 0
 
@@ -62,7 +64,8 @@ class HalfLink:
     def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None:
         if self.is_open:
             self.is_open = self.other.is_open = False
-            self.handler(LinkClosed(code, reason, by_peer=False))
+            if not self.is_in_turn:
+                self.handler(LinkClosed(code, reason, by_peer=False))
             self.other.handler(LinkClosed(code, reason, by_peer=True))
 
 
@@ -135,6 +138,29 @@ def test_a_lost_link_is_called_again_after_a_drawn_pause_and_what_was_not_shown_
     kinds = [type(each) for each in events(two.ann)]
     assert kinds.count(TextReceived) == 1
     assert kinds.count(Left) == 1
+
+
+@pytest.mark.parametrize("is_in_turn", [True, False])
+@pytest.mark.parametrize("had_said_who", [True, False])
+def test_who_was_killed_and_starts_again_before_that_is_noticed_goes_on(
+    two: Two, *, is_in_turn: bool, had_said_who: bool
+) -> None:
+    if had_said_who:
+        two.answer()
+    else:
+        two.ann.on_accept(two.links[1], ADDRESS)
+    dead = two.links[1]
+    dead.is_in_turn, dead.other.handler = is_in_turn, lambda _: None
+    two.ann.say("while you were away")
+    two.bob = PeerConversation("bob", Nobody(), two.clock, lambda count: b"\x90" * count)
+    two.bob.start(two._call, ADDRESS, "ann")
+    two.answer()
+    if is_in_turn:
+        dead.handler(LinkClosed(CloseCode.REPLACED, "The peer has called anew.", by_peer=False))
+    assert two.ann.state is two.bob.state is PeerState.TALKING
+    assert events(two.bob)[-1] == TextReceived("ann", "while you were away")
+    told = [type(each) for each in events(two.ann) if isinstance(each, Joined | Left)]
+    assert told == ([Joined, Left, Joined] if had_said_who else [Joined])
 
 
 def test_who_does_not_say_who_it_is_is_hung_up_on(two: Two) -> None:

@@ -38,13 +38,15 @@ class Alarms:
 
     def ring(self, alarm: Alarm) -> None:
         """Of the same about the same people in the same conversation one is enough."""
-        key = alarm.kind, alarm.who, alarm.room if alarm.kind is not AlarmKind.GROUP else alarm.text
-        if key in self._known:
+        if self.has_rung(alarm):
             return
-        self._known.add(key)
+        self._known.add(_key(alarm))
         self._keep(alarm, is_told=self._has_audience)
         if self._has_audience:
             self._tell(Warned(alarm.text, alarm.kind.value, alarm.who, alarm.room))
+
+    def has_rung(self, alarm: Alarm) -> bool:
+        return _key(alarm) in self._known
 
     def ring_later(self, alarm: Alarm) -> None:
         """To whoever comes next: nobody can be there yet."""
@@ -75,6 +77,10 @@ class Alarms:
             self._database.run("UPDATE alarms SET is_told = 1")
             for row in untold:
                 self._tell(Warned(*cast("tuple[str, str, str, str]", row)))
+
+
+def _key(alarm: Alarm) -> tuple[AlarmKind, str, str]:
+    return alarm.kind, alarm.who, alarm.room if alarm.kind is not AlarmKind.GROUP else alarm.text
 
 
 def alarms_kept_in(database: Path, last: int) -> list[KeptAlarm]:

@@ -9,7 +9,7 @@ stands that it says. So a log that is read from its end comes to the same as one
 
 Of unsealed words those are shown that were said before anything was sealed in their log, and no others: an honest
 server takes none once a group is founded (docs/protocol/sealing.md, 7), so one above is the server's own, or was moved
-there.
+there. Longer than other files: each of these rules is for every word, and they are read together.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from lanline.client.sealing.pasttables import past_groups
 from lanline.client.sealing.reports import REPORT_BEGINS, judged
 from lanline.client.sealing.scopes import Pair, Place, PrivateRoom
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import AsSaid, Body, GroupWords, Lacks, Outcome, Said
+from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
 from lanline.client.view.values import Conversation
 from lanline.model.content import Topic
 from lanline.wire.chat.entries import LogEntry
@@ -292,11 +292,11 @@ class Opening:
         self._watch = watch
         self._name_of = name_of
 
-    def said(self, entries: Sequence[LogEntry]) -> tuple[list[AsSaid], dict[int, str]]:
+    def said(self, entries: Sequence[LogEntry]) -> tuple[list[Said], dict[int, str]]:
         """What is sealed of these; and who speaks there, by the numbers of their accounts."""
         sealed = [each for each in entries if each.suite in SEALED_SUITES]
         authors = self.authors(sealed)
-        return [(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed], authors
+        return [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed], authors
 
     def authors(self, entries: Sequence[LogEntry]) -> dict[int, str]:
         return {account: self._name_of(account) for account in {each.account for each in entries}}
@@ -326,8 +326,7 @@ class Opening:
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead | None
     ) -> tuple[list[LogEntry], list[Outcome | None]]:
         """As they are kept; and what was found of each, None where it is not sealed, or not in the present group."""
-        came, authors = self.said(entries)
-        said = [Said(*each) for each in came]
+        said, authors = self.said(entries)
         of_sealed = self._words.open(place, said, ahead)
         of_earlier = self._earlier.open(place, may_be_earlier(of_sealed, said))
         outcomes = self._outcomes(shown.log, entries, of_sealed, of_earlier)
@@ -350,7 +349,7 @@ class Opening:
     def topic(self, place: Place, entry: LogEntry) -> Topic | Lacks | None:
         """What an entry sets that the server shows by itself. None: nothing that is believed."""
         [said], _ = self.said([entry])
-        found = self._words.open_alone(place, Said(*said))
+        found = self._words.open_alone(place, said)
         if not isinstance(found, Body):
             return found if isinstance(found, Lacks) else None
         topic = topic_of(found.body)

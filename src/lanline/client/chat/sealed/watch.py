@@ -15,27 +15,30 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.sealed.alarms import Alarms
 from lanline.client.chat.sealed.seenlogs import Named, Naming, SeenLogs
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.groupcopy import LESS_SHOWN
 from lanline.client.sealing.lostreaders import LostReaders
 from lanline.client.sealing.otherpast import name_in
-from lanline.client.sealing.scopes import Place
-from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Outcome
+from lanline.client.sealing.scopes import OpenRoom, Place
+from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Lacks, Outcome
 from lanline.client.view.values import Conversation
 from lanline.model.alarms import Alarm, AlarmKind, alarm
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GroupIs
-from lanline.wire.sealing.said import DEVICE_AND_RUN
+from lanline.wire.sealing.said import DEVICE_AND_RUN, split_said
 
 _KINDS = {
     Reason.ENDED: AlarmKind.WORDS_OF_ENDED,
     Reason.KNOWN_ID: AlarmKind.SHOWN_AGAIN,
     Reason.TURNED_AROUND: AlarmKind.TURNED_AROUND,
 }
+_LESS = Alarm(AlarmKind.GROUP, LESS_SHOWN)
 _Lie = tuple[AlarmKind, list[str]]
 _Named = tuple[int, bytes, bytes, int]
 """Height and head of the chain, the scope of an epoch and the height that it names."""
 _Run = tuple[bytes, bytes, bytes]
 _MAX_ENDS = 100_000
 """Each command of a member is a run."""
+_MAX_UNKNOWN = 100
 _ASKED_AFTER_S = 10.0
 _ASKED_WHILE_MENDED = 72
 """Somewhat longer than a restored server waits for its members."""
@@ -64,6 +67,10 @@ class ServerWatch:
         self._losses = LostReaders()
         self._harmless: _Named | None = None
         """What the words before, in the same page, have named: it is so here, and their epoch was fresh."""
+        self._unknown: dict[tuple[bytes, bytes], str] = {}
+        """Epochs of the group and devices of which words came, and the server has shown neither; by whom, it says."""
+        self._kept_from = set[str]()
+        """Of whom it was told that they have more of the group."""
         self._is_asking = False
         self._patience = _ASKED_WHILE_MENDED
         """So many times a server is believed that it was restored, or that more is on its way, though nothing comes."""
@@ -79,7 +86,7 @@ class ServerWatch:
 
     def forget_all(self) -> None:
         """The server's history is another."""
-        for each in (self._ends, self._whole, self._present):
+        for each in (self._ends, self._whole, self._present, self._unknown):
             each.clear()
         self.seen.forget_all()
 
@@ -108,6 +115,8 @@ class ServerWatch:
                 self.alarms.ring(alarm(_KINDS.get(outcome, AlarmKind.NOT_THEIRS), authors[each.account], shown.title))
             elif outcome is not None:
                 unopened.add(each.content[DEVICE_AND_RUN])
+                if outcome is Lacks.EPOCH and isinstance(place, OpenRoom):
+                    self._note_unknown(shown.log, each, authors[each.account])
         self.seen.compare(shown, place, namings)
         self._ask_later()
 
@@ -225,13 +234,43 @@ class ServerWatch:
         """Nothing is wrong with that; but it holds less, so each device of everybody in it tells its person once."""
         self.alarms.ring(Alarm(AlarmKind.RSA, text, "", title))
 
-    # Who names more of the chain than is here.
+    # Who has more of the chain than is here.
+
+    def _note_unknown(self, log: int, entry: LogEntry, author: str) -> None:
+        """What says under which key is sealed in open rooms, and who speaks, stands in the chain's log before it is
+        used. Words of a group before this one lie below those of this one.
+        """
+        if author in self._kept_from or len(self._unknown) >= _MAX_UNKNOWN:
+            return
+        first = self._present.get(log)
+        if first is None and not self._context.keys.left:
+            first = self._history.first_opened(log)
+        if first is not None and entry.sequence > first:
+            header, _ = split_said(entry.content)
+            self._unknown[header.epoch_id, header.device_id] = author
+
+    def _is_known(self, epoch_id: bytes, device_id: bytes) -> bool:
+        copy = self._context.copy
+        return (epoch_id in copy.epochs and device_id in copy.chain.devices) or epoch_id in copy.damaged
+
+    def _forget_known(self) -> None:
+        copy = self._context.copy
+        for author in [each for each, height in self._words.ahead.items() if height <= copy.chain.height]:
+            del self._words.ahead[author]
+        for each in [each for each in self._unknown if self._is_known(*each)]:
+            del self._unknown[each]
 
     def _ask_later(self) -> None:
         """Not while the server shows another chain, or none: `look_at_group` comes back to it."""
-        if self._words.ahead and not self._is_asking and not self._is_elsewhere:
+        if self._may_be_kept_back and not self._is_asking:
             self._is_asking = True
             self._clock.call_later(_ASKED_AFTER_S, self._ask)
+
+    @property
+    def _may_be_kept_back(self) -> bool:
+        if self._is_elsewhere:
+            return self._context.copy.is_less_shown and not self.alarms.has_rung(_LESS)
+        return bool(self._words.ahead or self._unknown)
 
     @property
     def _is_elsewhere(self) -> bool:
@@ -240,27 +279,35 @@ class ServerWatch:
     def _ask(self) -> None:
         """It may be on its way; what the server says it has, once these words were there, decides."""
         self._is_asking = False
-        here = self._context.copy.chain.height
-        for author in [each for each, height in self._words.ahead.items() if height <= here]:
-            del self._words.ahead[author]
-        if self._words.ahead and not self._is_elsewhere:
+        self._forget_known()
+        if self._may_be_kept_back:
             self._line.request(AskGroup(0), self._on_group)
 
     def _on_group(self, answer: object) -> None:
-        if isinstance(answer, GroupIs) and answer.log and not self._is_elsewhere:
-            self._judge(answer)
+        if isinstance(answer, GroupIs) and answer.log and self._may_be_kept_back and not self._has_patience(answer):
+            self._forget_known()
+            self._tell_kept_back(answer)
         self._ask_later()
 
-    def _judge(self, answer: GroupIs) -> None:
+    def _has_patience(self, answer: GroupIs) -> bool:
         """What it names may be on its way, or, if it was restored, members are about to bring it: not for ever."""
         copy = self._context.copy
-        if copy.chain.height != self._came_to:
-            self._came_to, self._patience = copy.chain.height, _ASKED_WHILE_MENDED
+        if copy.shown.height != self._came_to:
+            self._came_to, self._patience = copy.shown.height, _ASKED_WHILE_MENDED
         if (answer.gathers or copy.sequence < answer.sequence) and self._patience > 0:
             self._patience -= 1
-            return
+            return True
         if not answer.gathers:
             self._patience = _ASKED_WHILE_MENDED
-        for author in [each for each, height in self._words.ahead.items() if height > copy.chain.height]:
-            del self._words.ahead[author]
+        return False
+
+    def _tell_kept_back(self, answer: GroupIs) -> None:
+        if self._is_elsewhere:
+            if answer.height < self._context.copy.chain.height or self._context.copy.sequence < answer.sequence:
+                self.alarms.ring(_LESS)
+            return
+        for author in dict.fromkeys([*self._words.ahead, *self._unknown.values()]):
+            self._kept_from.add(author)
             self.alarms.ring(alarm(AlarmKind.GROUP_KEPT_BACK, author, ""))
+        self._words.ahead.clear()
+        self._unknown.clear()
