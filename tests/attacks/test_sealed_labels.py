@@ -12,7 +12,7 @@ import pytest
 
 from lanline.client.chat import following
 from lanline.client.chat.sealed.content import PLAIN, open_sealed
-from lanline.client.sealing.devices import Devices, Waiting
+from lanline.client.sealing.devices import Devices, DeviceToApprove
 from lanline.client.sealing.keystore import KeptLabel, Keystore
 from lanline.client.view.values import NoWords
 from lanline.core.changes import Actor
@@ -135,7 +135,7 @@ def test_a_waiting_device_is_shown_by_what_its_code_opens_and_else_as_a_device(
     find = type(ann.member.devices).find
 
     @in_steps
-    def lied(devices: Devices, code: str) -> Steps[Waiting]:
+    def lied(devices: Devices, code: str) -> Steps[DeviceToApprove]:
         waiting = yield from find(devices, code).wait()
         [before] = ann.member.devices.waiting.values()
         asked.append(before)

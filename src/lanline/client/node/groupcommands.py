@@ -64,7 +64,7 @@ class RenameDevice(msgspec.Struct, frozen=True, tag="rename_device"):
 
 
 class AskWords(msgspec.Struct, frozen=True, tag="ask_words"):
-    """To compare with somebody. Answered with `Words`."""
+    """To compare with somebody. Answered with `WordsToCompare`."""
 
     name: str
 
@@ -131,7 +131,7 @@ class AskPlain(msgspec.Struct, frozen=True, tag="ask_plain"):
 
 
 class Seal(msgspec.Struct, frozen=True, tag="seal"):
-    """The yes to what `Plain` has said, or to a part of it. Answered with `Sealed`."""
+    """The yes to what `Plain` has said, or to a part of it. Answered with `SealReport`."""
 
     plain: Plain
 

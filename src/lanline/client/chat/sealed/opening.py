@@ -9,7 +9,7 @@ stands that it says. So a log that is read from its end comes to the same as one
 
 Of unsealed words those are shown that were said before anything was sealed in their log, and no others: an honest
 server takes none once a group is founded (docs/protocol/sealing.md, 7), so one above is the server's own, or was moved
-there. Longer than other files: each of these rules is for every word, and they are read together.
+there.
 """
 
 from __future__ import annotations
