@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, settings, strategies
 
 import workers
 from lanline.storage.sqlite.engine import SqliteEngine
@@ -47,6 +47,11 @@ def pytest_collection() -> Iterator[None]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     workers.order(items, side_by_side=hasattr(config, "workerinput"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.config.option.collectonly:
+        strategies.text().validate()  # keeps a table of all letters, which else each process of the tests makes
 
 
 @pytest.hookimpl(optionalhook=True)

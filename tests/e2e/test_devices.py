@@ -78,7 +78,8 @@ def test_by_a_link_of_the_first_device_the_second_comes_in_and_is_taken_out_agai
     assert again.returncode == 1
     assert "Make another: lanline devices add" in again.stderr
     [number] = [each for each, state in states(home, "second").items() if state == "this one"]
-    well(home.member("ana", "devices", "rename", number, "old laptop"))
+    assert home.member("ana", "devices", "rename", number, " ").returncode == 64
+    assert well(home.member("ana", "devices", "rename", number, "old  laptop")) == "It is called old laptop now.\n"
     assert "old laptop" in well(home.member("ana", "devices"))
     wait_for(lambda: "old laptop" in well(home.member("second", "log", "ana") and home.member("second", "devices")))
     assert {each["label"] for each in listed(home, "ana", "admin", "devices", "ana")} == {""}

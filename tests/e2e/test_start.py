@@ -91,6 +91,7 @@ def test_one_question_then_a_server_an_invite_and_the_chat_and_the_next_start_go
     leave(first)
     assert not has_server(person)
     assert "lanline serve" in told(first)
+    assert "had ended before" not in told(first)
 
     end_nodes(person.home.parent)
     again = person.start()
@@ -145,6 +146,7 @@ def test_who_leaves_with_words_that_wait_is_told_how_to_go_on(person: Person) ->
     program.wait_out("(?s)still here.*not sent yet")
     program.write(b"\x04")
     assert program.wait_end() == QUEUED
+    assert "The server had ended before, and not by you" in told(program)
     assert "Again as before:  lanline start" in told(program)
 
 

@@ -223,7 +223,7 @@ class Broadcast:
         repairs: bool = True,
     ) -> None:
         rng = random.Random(f"{seed}|broadcast")
-        self.network = SimNetwork(seed, conditions, keep_digest=False)
+        self.network = SimNetwork(seed, conditions)
         self.world = SimWorld(self.network)
         core = Publisher(plans, fps=fps, entropy=rng.randbytes, audio=audio)
         self.publisher = PublisherNode(core, plans, fps, rng, audio)

@@ -194,7 +194,7 @@ class FilmNight:
         chance = random.Random(f"film night {seed}")
         self._seconds = seconds
         self._loss, self._delay_s = loss, delay_s
-        self.network = SimNetwork(seed, self._conditions(mbit), keep_digest=False)
+        self.network = SimNetwork(seed, self._conditions(mbit))
         self.world = SimWorld(self.network)
         self.server = ServerNode(chance, accepts=True)
         self.viewer = ViewerNode(chance, Playing(film(seconds, seed), 0.0, lines))

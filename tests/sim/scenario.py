@@ -91,7 +91,7 @@ class Scenario:
         self.seed = seed
         self.rng = random.Random(f"scenario {seed}")
         rng = self.rng
-        self.network = SimNetwork(seed, random_conditions(rng), keep_records=keep_records)
+        self.network = SimNetwork(seed, random_conditions(rng), keep_records=keep_records, keep_digest=True)
         self.world = SimWorld(self.network)
         self.conversations: dict[tuple[bytes, bool], Conversation] = {}
         self.links: dict[tuple[bytes, bool], Link] = {}

@@ -81,7 +81,7 @@ class Day(World):
 
 def test_days_without_attack_tell_nothing() -> None:
     """Together: what happens on which of them changes with all that asks chance for something."""
-    figures = sum((Day(seed).run().figures for seed in (3, 5, 7)), Counter[str]())
+    figures = sum((Day(seed).run().figures for seed in (3, 5, 7, 80047)), Counter[str]())
     happened = ("said", "topics", "restores", "homes restored", "caches thrown away", "came in", "brought back")
     assert [each for each in happened if not figures[each]] == [], "days on which nothing happens find nothing"
 
@@ -136,6 +136,20 @@ def test_different_logs_that_nobody_compares_are_noticed(monkeypatch: pytest.Mon
     monkeypatch.setattr(SeenLogs, "compare", lambda *_: None)
     monkeypatch.setattr(ServerWatch, "_is_after_gap", lambda *_: False)
     expect_noticed("nobody was told", lies=True)
+
+
+def test_words_under_a_key_that_the_server_keeps_back_and_of_which_nobody_is_told_are_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ServerWatch, "_note_unknown", lambda *_: None)
+    expect_noticed("is shown less of the group than", lies=True, first=50000)
+
+
+def test_a_server_that_shows_less_than_before_and_of_which_nobody_is_told_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(GroupCopy, "is_less_shown", False)
+    expect_noticed("is shown less of the group than", lies=True, first=50000)
 
 
 def test_an_alarm_that_does_not_wait_for_what_is_on_its_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

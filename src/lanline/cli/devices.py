@@ -227,6 +227,10 @@ def rename(
     lanline devices rename 7 'old laptop'
     """  # noqa: D301 -- as above
     from lanline.client.node import groupcommands as do
+    from lanline.model.devices import checked_label
+
+    if not label.strip():
+        raise InvalidInput("What is the device to be called? The name is empty.")
 
     async def find(client: ChatClient) -> bytes:
         device_id = _ids(client).get((await _chosen(client, which)).fingerprint)
@@ -236,7 +240,7 @@ def rename(
 
     asked = do.RenameDevice(ask_group(home, find), label)
     at_server(home, DEFAULT_TIMEOUT_S, lambda call: call.ask(asked), with_group=True)
-    say("It has its new name.")
+    say(f"It is called {checked_label(label)} now.")
 
 
 @app.command()

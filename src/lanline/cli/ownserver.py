@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lanline.cli.nodecall import show_note
 from lanline.errors import InvalidInput, LinkError, StorageInUse, StorageUnusable
 from lanline.wholefile import make_folder, replace_whole
 
@@ -34,13 +35,16 @@ def own_server(folder: DataFolder, port: int | None, meanwhile: Callable[[], Non
     log = _log_of(folder.path)
     if port is not None:
         _keep_port(folder.path, port)
-    process = _launched(folder.path, log)
+    process, is_ready = _launched(folder.path, log), False
     try:
         meanwhile()
         _wait_ready(process, folder, log)
+        is_ready = True
         yield
     finally:
         assert process.stdin is not None
+        if process.poll() is not None and is_ready:
+            show_note(f"The server had ended before, and not by you; {log} may say why.")
         process.stdin.close()
         try:
             process.wait(_ENDS_WITHIN_S)

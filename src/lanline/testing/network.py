@@ -64,7 +64,7 @@ class SimNetwork:
         conditions: Conditions | None = None,
         *,
         keep_records: bool = False,
-        keep_digest: bool = True,
+        keep_digest: bool = False,
     ) -> None:
         self.seed = seed
         self.trace = Trace(keep_records=keep_records, keep_digest=keep_digest)

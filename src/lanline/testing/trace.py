@@ -1,5 +1,4 @@
-"""The record of what became of every datagram: a running digest unless it is not wanted, the single records when asked
-for.
+"""The record of what became of every datagram: a running digest, the single records when asked for.
 
 Two runs of one seed must have equal digests; `first_difference` shows where two recorded runs part. The trace decides
 nothing: it is told by the network, and nothing reads it while a simulation runs.

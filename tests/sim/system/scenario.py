@@ -48,7 +48,7 @@ class SystemScenario:
         self.seed = seed
         self.rng = rng = random.Random(f"system {seed}")
         self.disk = Disk()
-        self.network = SimNetwork(seed, _CALM, keep_records=keep_records)
+        self.network = SimNetwork(seed, _CALM, keep_records=keep_records, keep_digest=True)
         self.world = SimWorld(self.network)
         self.duration_s = log_uniform(rng, 2.0, 30.0)
         self.profile = self._draw_profile()

@@ -242,7 +242,8 @@ def test_ping_pong_without_any_delay_runs_into_the_cap_on_steps() -> None:
 
 def chatter(seed: int) -> tuple[str, float, int]:
     """Two nodes that answer every datagram and start anew by a timer, over a lossy network."""
-    network = SimNetwork(seed, Conditions(jitter=UniformJitter(0.05), loss=BernoulliLoss(0.3), duplication=0.05))
+    conditions = Conditions(jitter=UniformJitter(0.05), loss=BernoulliLoss(0.3), duplication=0.05)
+    network = SimNetwork(seed, conditions, keep_digest=True)
     world = SimWorld(network)
     nodes = {address: Node() for address in (A, B)}
 

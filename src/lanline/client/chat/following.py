@@ -103,6 +103,8 @@ class LogReader:
         self._tell(events.ConversationChanged(track.shown))
         self.follow(track)
         self._tell_lost()
+        if track.shown.log in self._sealed_from:
+            self._clock.call_later(0.0, self._try_again)
 
     def on_entries(self, message: Entries) -> None:
         """Of a log that is not followed, or not any more, they are left alone."""
@@ -202,9 +204,9 @@ class LogReader:
             self._reopen(log)
 
     def _reopen(self, log: int) -> None:
-        """What was kept as it came, and of which some is open now."""
+        """What was kept as it came, and of which some is open now. Until it is compared, the log may be another's."""
         track = self._conversations.get(log)
-        if track is None or not self._seals.is_sealed:
+        if track is None or not track.is_proven or not self._seals.is_sealed:
             return
         kept = self._history.sealed_entries(log)
         entries, _ = self._seals.open(track.shown, kept)

@@ -46,8 +46,8 @@ BEHIND = (
     "nothing about who is in the group can be changed."
 )
 LESS_SHOWN = (
-    "The server shows less of the group than it has shown this device before, and does not say that it was restored. "
-    "Ask whoever runs it whether its whole machine was put back to an older state; if not, it lies."
+    "The server shows less of the group than it has shown this device before, with no restore that would explain it. "
+    "Ask whoever runs it whether its whole machine was put back to an older state; if not, it keeps the group back."
 )
 TAKEN_OUT = (
     "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
@@ -257,10 +257,12 @@ class GroupCopy(EpochCopy):
 
     @property
     def is_less_shown(self) -> bool:
-        """All that the server shows is known here, and is less than it showed before, in this very history."""
+        """All that the server shows is known here, and is less than it showed before in this very history, or than it
+        says that it has.
+        """
         if not self.is_apart or self.is_parted or self.shown.height >= self.chain.height or self.forked_at is not None:
             return False
-        return self._tables.chain_history("whole") == self._tables.chain_history("read")
+        return self.sequence < self.target or self._tables.chain_history("whole") == self._tables.chain_history("read")
 
     @property
     def is_own_coming_lost(self) -> bool:

@@ -103,7 +103,7 @@ class Window:
 
     @property
     def has_room(self) -> bool:
-        return self.ahead_bytes + self.piece_bytes / 2 <= self.size_bytes
+        return self.ahead_bytes < self.size_bytes and self.ahead_bytes + self.piece_bytes / 2 <= self.size_bytes
 
     def asked(self, number: int, size: int, now: float) -> None:
         if self._epoch is None:

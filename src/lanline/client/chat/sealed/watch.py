@@ -284,9 +284,10 @@ class ServerWatch:
             self._line.request(AskGroup(0), self._on_group)
 
     def _on_group(self, answer: object) -> None:
-        if isinstance(answer, GroupIs) and answer.log and self._may_be_kept_back and not self._has_patience(answer):
+        if isinstance(answer, GroupIs) and answer.log and not self._has_patience(answer):
             self._forget_known()
-            self._tell_kept_back(answer)
+            if self._may_be_kept_back:
+                self._tell_kept_back(answer)
         self._ask_later()
 
     def _has_patience(self, answer: GroupIs) -> bool:

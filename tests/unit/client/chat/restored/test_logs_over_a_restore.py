@@ -16,6 +16,7 @@ from lanline.client.chat.restored.lost import hash_at_or_below, too_near
 from lanline.client.chat.sealed import watch as watching
 from lanline.client.chat.sealed.content import OPENED
 from lanline.client.chat.sealed.seenlogs import Named, SeenPages
+from lanline.client.sealing.groupcopy import LESS_SHOWN
 from lanline.client.sealing.logchain import LogChain
 from lanline.core.history import end_history
 from lanline.storage.api import Transaction
@@ -60,12 +61,13 @@ def back_up(village: Village) -> None:
     village.house.start()
 
 
-def put_back(village: Village, *, is_changed: bool) -> None:
+def put_back(village: Village, *, is_changed: bool, says_so: bool = True) -> None:
     stop(village)
     shutil.rmtree(village.folder / "server")
     shutil.copytree(village.folder / "kept", village.folder / "server")
     village.house.start()
-    village.house.engine.transact([end_history])
+    if says_so:
+        village.house.engine.transact([end_history])
     if is_changed:
         change_the_first(village)
     village.house.stop()
@@ -98,6 +100,20 @@ def forget_hashes(process: Process, above: int) -> None:
     """As if it had been so long ago that only an older one is kept."""
     with process.history.database.write() as writer:
         writer.execute("DELETE FROM log_hashes WHERE place > ?", (above,))
+
+
+@pytest.mark.parametrize("says_so", [False, True])
+def test_a_server_that_goes_back_in_silence_is_told_to_who_has_seen_more(village: Village, *, says_so: bool) -> None:
+    """Nobody has to ask, and an honest restore is no alarm."""
+    back_up(village)
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    village.rest_until(lambda: ann.member.is_settled)
+    made = ann.member.changes.make_invite(1, 10**9)
+    village.rest_until(lambda: made.is_settled and ben.member.copy.chain.height == ann.member.copy.chain.height)
+    put_back(village, is_changed=False, says_so=says_so)
+    for _ in range(60):
+        village.rest()
+    assert [home.warnings for home in village.homes[:2]] == ([[], []] if says_so else [[LESS_SHOWN], [LESS_SHOWN]])
 
 
 def test_an_older_part_that_a_restore_has_changed_is_told_at_the_next_word(village: Village) -> None:
