@@ -185,7 +185,7 @@ class HomeNode:
         assert self._service is not None
         if isinstance(command, Stop):
             self._begins_anew = command.begins_anew and self._linger_s is None
-            self._next_passphrase = command.passphrase
+            self._next_passphrase = command.passphrase if command.passphrase is not None else self._next_passphrase
             self._stop.set()
             return Done()
         return await self._service.result_of(command)
