@@ -105,7 +105,10 @@ def change_passphrase(folder: Path, old: str | None, new: str | None, entropy: E
 
 def check_passphrase(folder: Path, passphrase: str | None, entropy: Entropy) -> None:
     """Raises WrongPassphrase, IdentityProblem."""
-    _opened(folder / IDENTITY_FILE, FileLock(IDENTITY_USE, passphrase, entropy))
+    try:
+        _opened(folder / IDENTITY_FILE, FileLock(IDENTITY_USE, passphrase, entropy))
+    except OSError as cause:
+        raise IdentityProblem(f"The keys in {folder} cannot be read: {cause.strerror}.") from cause
 
 
 def lies_under(folder: Path, passphrase: str, entropy: Entropy) -> bool:

@@ -383,7 +383,7 @@ class Playing:
         if lines is None or lines == self.lines:
             return
         rate = self._rate
-        wanted = max((each for each in self._qualities if lines is None or each <= lines), default=min(self._qualities))
+        wanted = max((each for each in self._qualities if each <= lines), default=min(self._qualities))
         takes_s = self._qualities[wanted].parts[0].size_bytes / rate if rate else 0.0
         stays_to_s = self.position_s + max(_SOON_S, 1.5 * takes_s)
         while self._ready and self._info(self._ready[-1]).start_s > stays_to_s:
