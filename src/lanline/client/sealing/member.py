@@ -254,7 +254,7 @@ class GroupMember:
             self._context.server.send(Follow(log, self.copy.sequence))
 
     def on_box_given(self, message: wire.BoxGiven) -> None:
-        self.secrets.asked_for.pop(message.epoch_id, None)
+        self.secrets.note_given(message.epoch_id)
         self._go_on()
 
     def on_box_wanted(self, message: wire.BoxWanted) -> None:

@@ -39,18 +39,30 @@ class Secrets:
         self._rsa = rsa
         self.asked_for: dict[bytes, float] = {}
         """Epochs of which a box was asked for on this link, and until when nobody is asked again."""
+        self._given: set[bytes] = set()
+        """Those among them of which somebody has given a box since."""
         self._has_brought_keys = False
         self._told: set[bytes] = set()
         """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""
 
     def end_link(self) -> None:
         self.asked_for.clear()
+        self._given.clear()
         self._has_brought_keys = False
 
+    def note_given(self, epoch_id: bytes) -> None:
+        """The server has a box of it. That is looked at, and nobody is asked anew before it is time: to ask drops what
+        was given, and who asked at each box that comes could drop each before it is looked at, and do nothing else.
+        """
+        if epoch_id in self.asked_for:
+            self._given.add(epoch_id)
+
     def lacking(self, copy: EpochCopy) -> list[Epoch]:
-        """Whose secrets are not here, and were not asked for just now."""
-        now = self._context.clock.now()
-        return [each for each in copy.lacking() if self.asked_for.get(each.epoch_id, 0.0) <= now]
+        """Whose secrets are not here, and were not asked for just now, or have been given since."""
+        return [each for each in copy.lacking() if each.epoch_id in self._given or self._is_to_be_asked_for(each)]
+
+    def _is_to_be_asked_for(self, epoch: Epoch) -> bool:
+        return self.asked_for.get(epoch.epoch_id, 0.0) <= self._context.clock.now()
 
     def fetch_seed(self) -> Steps[None]:
         """Of the newest generation, by the box for this device; those before by what each holds of the last."""
@@ -104,9 +116,11 @@ class Secrets:
 
     def fetch(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
         until = self._context.clock.now() + ASK_AGAIN_S
-        self.asked_for.update((each.epoch_id, until) for each in epochs)
+        asked = [each.epoch_id for each in epochs if self._is_to_be_asked_for(each)]
+        self.asked_for.update((each, until) for each in asked)
+        self._given.difference_update(each.epoch_id for each in epochs)
         yield from self.open_given(copy, epochs)
-        lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
+        lacking = tuple(each for each in asked if copy.secret(each) is None)
         if lacking:
             yield from self._bring_keys_once()
             yield from self._context.server.ask(wire.WantBoxes(0, copy.log, copy.scope.id, lacking), Done)

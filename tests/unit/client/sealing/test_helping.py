@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lanline.client.sealing.secrets import ASK_AGAIN_S
 from lanline.client.sealing.tables import GroupTables
 from lanline.storage.api import Transaction
+from lanline.wire.chat.groups import BoxGiven
 from unit.client.sealing.devices import Device, Town, change
 from unit.client.sealing.test_private_rooms import found, ids, let_in, room
 
@@ -71,6 +74,36 @@ def test_who_got_no_box_asks_again_a_minute_later(town: Town, people: tuple[Devi
     ana.scopes.sealings(pair)
     town.pass_time(10.0)
     assert ben.texts(bens) == ["Lacks.KEY"]
+    town.house.clock.pass_time(ASK_AGAIN_S)
+    town.pass_time(1.0)
+    assert ben.texts(bens) == ["for two"]
+
+
+def test_boxes_that_are_dropped_before_they_are_looked_at_keep_nobody_from_speaking(
+    town: Town, people: tuple[Device, Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has asked once more meanwhile, or another program of the account has: that drops them. Who asked at each that
+    comes would drop the next in its turn, without end, and do nothing else.
+    """
+    ana, ben = people
+    ana.say("for two", ana.pair(ben))
+    bens, given = ben.pair(ana), list[Any]()
+    drop_boxes_for(town, ben)
+    ana.heard(ana.pair(ben))
+    take = ben.take
+
+    def take_too_late(message: Any) -> None:
+        if isinstance(message, BoxGiven):
+            given.append(message)
+            assert len(given) < 10, "it asks without end"
+            drop_boxes_for(town, ben)
+        take(message)
+
+    monkeypatch.setattr(ben, "take", take_too_late)
+    assert ben.texts(bens) == ["Lacks.KEY"]
+    assert len(given) == 1
+    ben.say("goes on", ben.pair(ben))
+    monkeypatch.setattr(ben, "take", take)
     town.house.clock.pass_time(ASK_AGAIN_S)
     town.pass_time(1.0)
     assert ben.texts(bens) == ["for two"]
