@@ -136,9 +136,7 @@ def test_a_waiting_device_is_shown_by_what_its_code_opens_and_else_as_a_device(
 
     @in_steps
     def lied(devices: Devices, code: str) -> Steps[DeviceToApprove]:
-        ticket = find(devices, code)
-        yield ticket
-        waiting = ticket.result()
+        waiting = yield from find(devices, code).wait()
         [before] = ann.member.devices.waiting.values()
         asked.append(before)
         found.append(waiting.label)

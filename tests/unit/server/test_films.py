@@ -103,6 +103,16 @@ def test_a_folder_that_cannot_be_read_is_said_and_is_no_end(
     assert listed(ann).films == ()
 
 
+def test_who_is_refused_often_is_still_answered(open_house: Callable[..., House], tmp_path: Path) -> None:
+    make_library(tmp_path)
+    house = open_house()
+    house.join("ann")
+    ben = house.join("ben")
+    for _ in range(70):
+        assert ben.refusal(films.RenameFilm(ben.number(), "lake", "sea")) is RefusalCode.NOT_ALLOWED
+    assert [each.name for each in listed(ben).films] == ["lake"]
+
+
 def test_a_quality_that_cannot_be_read_is_left_out(
     open_house: Callable[..., House], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

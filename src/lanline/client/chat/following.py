@@ -26,6 +26,7 @@ from lanline.client.view import events
 from lanline.clock import Timer
 from lanline.errors import HistoryProblem, ProtocolViolation
 from lanline.wire.chat.entries import Advance, EarlierEntries, Entries, Follow, LogCursor, LogEntry, ReadBefore
+from lanline.wire.sealing.said import CARRIED_SUITE
 
 FETCHED_AT_FIRST = 10_000
 """Of a log that is new to this device; older is read when somebody asks for it."""
@@ -136,6 +137,10 @@ class LogReader:
 
     def _take(self, track: Track, came: Sequence[LogEntry], ahead: Ahead | None = None, *, waits: bool = True) -> None:
         """All before the first that may be opened in a moment; or all, as it is."""
+        if any(
+            each.suite == CARRIED_SUITE for each in came
+        ):  # the same words may stand in what is on its way to the disk
+            self._intake.write_all(track.shown.log)
         entries, lacking = self._seals.open(track.shown, came, ahead)
         if waits and lacking is not None and self._seals.is_hopeful:
             count = lacking - came[0].sequence

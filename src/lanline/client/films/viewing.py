@@ -47,6 +47,8 @@ class Figures(msgspec.Struct):
 
     started_s: float = 0.0
     """From the beginning until the first picture."""
+    sought_s: float = 0.0
+    """Until the first picture after the last seek; for the benchmarks."""
     shown: int = 0
     left_out: int = 0
     """Pictures that came too late to be shown."""
@@ -197,8 +199,11 @@ class FilmViewing:
         self.figures.shown += 1
         self._lines_shown = picture.lines
         if self._waiting_since is not None:
+            waited_s = time.monotonic() - self._waiting_since
             if self._is_first_wait:
-                self.figures.started_s, self._is_first_wait = time.monotonic() - self._waiting_since, False
+                self.figures.started_s, self._is_first_wait = waited_s, False
+            else:
+                self.figures.sought_s = waited_s
             self._waiting_since = None
             self._playing.is_awaited = False
             self._decoding.go_on()

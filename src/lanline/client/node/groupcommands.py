@@ -64,7 +64,7 @@ class RenameDevice(msgspec.Struct, frozen=True, tag="rename_device"):
 
 
 class AskWords(msgspec.Struct, frozen=True, tag="ask_words"):
-    """To compare with somebody. Answered with `Words`."""
+    """To compare with somebody. Answered with `WordsToCompare`."""
 
     name: str
 
@@ -89,21 +89,21 @@ class SealInRsa(msgspec.Struct, frozen=True, tag="seal_in_rsa"):
 
 
 class AskChain(msgspec.Struct, frozen=True, tag="ask_chain"):
-    """How far this device has the chain of the group, and what the server shows. Answered with `ChainState`."""
+    """How far this device has the chain of the group, and what the server shows. Answered with `ChainReport`."""
 
 
 class AcceptChain(msgspec.Struct, frozen=True, tag="accept_chain"):
-    """What the server shows is right, and what this device has seen is put aside. Answered with `ChainState`."""
+    """What the server shows is right, and what this device has seen is put aside. Answered with `ChainReport`."""
 
 
 class GoOver(msgspec.Struct, frozen=True, tag="go_over"):
-    """To this group, which the server shows in the place of one's own. Answered with `ChainState`."""
+    """To this group, which the server shows in the place of one's own. Answered with `ChainReport`."""
 
     group_id: str
 
 
 class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
-    """Somebody whose end this device has seen may read again. Answered with `ChainState`."""
+    """Somebody whose end this device has seen may read again. Answered with `ChainReport`."""
 
     name: str
 
@@ -131,7 +131,7 @@ class AskPlain(msgspec.Struct, frozen=True, tag="ask_plain"):
 
 
 class Seal(msgspec.Struct, frozen=True, tag="seal"):
-    """The yes to what `Plain` has said, or to a part of it. Answered with `Sealed`."""
+    """The yes to what `Plain` has said, or to a part of it. Answered with `SealReport`."""
 
     plain: Plain
 

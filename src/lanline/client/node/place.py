@@ -127,10 +127,14 @@ def connected(home: Path) -> socket.socket | None:
 
 def is_owned(home: Path) -> bool:
     """By a node, also while it does not listen yet, or no more."""
+    return _is_held(home / LOCK_FILE)
+
+
+def _is_held(lock: Path) -> bool:
     import fcntl  # noqa: PLC0415 -- as above
 
     try:
-        handle = os.open(home / LOCK_FILE, os.O_RDWR)
+        handle = os.open(lock, os.O_RDWR)
     except OSError:
         return False
     try:
@@ -155,8 +159,12 @@ def paused(home: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def is_paused(home: Path) -> bool:
+    return _is_held(home / _PAUSE_FILE)
+
+
 def wait_unpaused(home: Path) -> None:
-    if (home / _PAUSE_FILE).exists():
+    if is_paused(home):
         with paused(home):
             pass
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import lanline
 from lanline.client.chat.client import ChatClient
 from lanline.client.node.faceend import FaceEnd
-from lanline.client.node.place import LOCK_FILE, connected, forget_place, is_same_user, listen, wait_unpaused
+from lanline.client.node.place import LOCK_FILE, connected, forget_place, is_paused, is_same_user, listen, wait_unpaused
 from lanline.client.node.protocol import AnyCommand, Changed, Done, Result, Stop, encode
 from lanline.client.node.service import Service
 from lanline.client.node.start import stop_node
+from lanline.client.sealing.lockedfile import lies_under
 from lanline.client.sealing.passphrase import PASSPHRASE_VARIABLE
 from lanline.client.view.events import NodeEvent
 from lanline.client.view.view import CallingEnded, Snapshot, problem_of
@@ -43,6 +44,8 @@ class HomeNode:
         self._stop = asyncio.Event()
         self._is_ending = False
         self._begins_anew = False
+        self._passphrase: str | None = None
+        """Of the keys, when it begins anew; empty: there is none. None: the same as before."""
         self._service: Service | None = None
         self._client: ChatClient | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -55,10 +58,17 @@ class HomeNode:
             while self._begins_anew:
                 self._begins_anew = self._is_ending = False
                 self._stop.clear()
-                await asyncio.to_thread(wait_unpaused, self._home)
+                await asyncio.to_thread(self._wait_unpaused)
                 await self._own(lock, lambda: None)
         finally:
             os.close(lock)
+
+    def _wait_unpaused(self) -> None:
+        """The change of a passphrase may have failed, or been cut off: then the one before holds on."""
+        wait_unpaused(self._home)
+        passphrase, self._passphrase = self._passphrase, None
+        if passphrase is not None and lies_under(self._home, passphrase, os.urandom):
+            os.environ[PASSPHRASE_VARIABLE] = passphrase
 
     async def _own(self, lock: int, on_ready: Callable[[], None]) -> None:
         async with ChatClient.at_home(self._home) as client:
@@ -86,7 +96,10 @@ class HomeNode:
                     raise HistoryProblem(f"Another program has held {self._home} for too long. Try again.") from None
                 await asyncio.sleep(_LOCK_AGAIN_S)
             else:
-                return handle
+                if not is_paused(self._home):
+                    return handle
+                fcntl.flock(handle, fcntl.LOCK_UN)
+                await asyncio.sleep(_LOCK_AGAIN_S)
 
     async def _serve(self, lock: int, on_ready: Callable[[], None]) -> None:
         listener, path = listen(self._home)
@@ -174,8 +187,7 @@ class HomeNode:
         assert self._service is not None
         if isinstance(command, Stop):
             self._begins_anew = command.begins_anew and self._linger_s is None
-            if command.passphrase is not None:
-                os.environ[PASSPHRASE_VARIABLE] = command.passphrase
+            self._passphrase = command.passphrase
             self._stop.set()
             return Done()
         return await self._service.result_of(command)

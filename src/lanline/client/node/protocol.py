@@ -106,7 +106,7 @@ class Read(Command, frozen=True, tag="read"):
 
 
 class ReadLost(Command, frozen=True, tag="read_lost"):
-    """What a restored server has lost of a `#room` or of the talk with somebody. Answered with `Lost`."""
+    """What a restored server has lost of a `#room` or of the talk with somebody. Answered with `LostMessages`."""
 
     title: str
 

@@ -137,10 +137,10 @@ def node_paused(home: Path, passphrase: str | None = None) -> Iterator[None]:
 
     `passphrase`: what the keys lie under afterwards; empty: nothing. None: the same as before.
     """
-    if not is_owned(home):
+    if not home.is_dir():
         yield
         return
-    with paused(home):
+    with paused(home):  # also where none runs: one that is started meanwhile would open what is changed
         stop_node(home, begins_anew=True, passphrase=passphrase)
         yield
 

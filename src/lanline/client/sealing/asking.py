@@ -67,12 +67,12 @@ class Asking:
             self._take(number, found, opened)
 
     def _take_answer(self, answer: bytes | None) -> bool:
-        """False: it cannot be read, and nothing is taken."""
+        """False: it is none, and nothing is taken."""
         try:
             all_found = [] if answer is None else decode_found(answer)
         except msgspec.MsgspecError:
             return False
-        if len(all_found) < len(self._runs):
+        if len(all_found) != len(self._runs) or not all(map(FoundRun.answers, all_found, self._runs)):
             return False
         for number, found in enumerate(all_found):
             self._take(number, found, ())

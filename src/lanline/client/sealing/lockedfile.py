@@ -24,6 +24,7 @@ from lanline.client.sealing.passphrase import (
     KEYS_USE,
     MARK,
     PASSPHRASE_VARIABLE,
+    is_under_passphrase,
 )
 from lanline.crypto.passphrase import SALT_BYTES, PassphraseKey, Sealed, key_for
 from lanline.errors import IdentityProblem, MalformedPacket, WrongPassphrase
@@ -104,7 +105,19 @@ def change_passphrase(folder: Path, old: str | None, new: str | None, entropy: E
 
 def check_passphrase(folder: Path, passphrase: str | None, entropy: Entropy) -> None:
     """Raises WrongPassphrase, IdentityProblem."""
-    _opened(folder / IDENTITY_FILE, FileLock(IDENTITY_USE, passphrase, entropy))
+    try:
+        _opened(folder / IDENTITY_FILE, FileLock(IDENTITY_USE, passphrase, entropy))
+    except OSError as cause:
+        raise IdentityProblem(f"The keys in {folder} cannot be read: {cause.strerror}.") from cause
+
+
+def lies_under(folder: Path, passphrase: str, entropy: Entropy) -> bool:
+    """Empty: under none."""
+    is_under = is_under_passphrase(folder)
+    with contextlib.suppress(WrongPassphrase, IdentityProblem):
+        check_passphrase(folder, passphrase or None, entropy)
+        return is_under is bool(passphrase)
+    return False
 
 
 def _opened(path: Path, lock: FileLock) -> bytes | None:

@@ -15,6 +15,7 @@ from itertools import chain, pairwise
 from typing import IO
 
 import msgspec
+from msgspec.structs import astuple
 
 from lanline.crypto.groups.ids import log_link_of
 from lanline.crypto.groups.said import Opened, Run, vouched
@@ -73,6 +74,17 @@ class FoundRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Digests of others that are vouched for."""
     links: list[bytes]
     """Of all of them: what the hash over their log goes on with."""
+
+    def answers(self, asked: AskedRun) -> bool:
+        """Whether it can; for who has it from another program, which may be broken, or of another version."""
+        size, asked_size = len(self.opened), len(asked.entries)
+        return (
+            self.opened == sorted(set(self.opened))
+            and (not size or 0 <= self.opened[0] <= self.opened[-1] < asked_size)
+            and {len(each) for each in astuple(self.columns)} == {size}
+            and all(0 <= begins < ends <= size for begins, ends, _ in self.stretches)
+            and len(self.links) == asked_size
+        )
 
 
 _asked: msgspec.msgpack.Decoder[list[AskedRun]] = msgspec.msgpack.Decoder(list[AskedRun])

@@ -19,7 +19,7 @@ from lanline.model.content import Content, Edit, Notice, Reply, Report, Text
 from lanline.wire.sealing.said import decode_words
 from lanline.wire.sealing.strict import encode_strictly
 
-REPORT_BEGINS = msgspec.msgpack.encode({"type": "report"})[1:]
+REPORT = b"report"
 _DEVICE = slice(17, 33)
 """Where a header names it."""
 _decoder: msgspec.msgpack.Decoder[Content] = msgspec.msgpack.Decoder(Content)
@@ -62,16 +62,22 @@ def time_of(proof: bytes) -> int:
 
 def judged(chain: Chain, body: bytes, reporter: str) -> bytes:
     """The same words; of a report, with the verdict of this device in place of whatever came with it."""
-    if REPORT_BEGINS not in body[: 2 * len(REPORT_BEGINS)]:
-        return body
-    try:
-        report = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return body
-    if not isinstance(report, Report):
+    report = report_of(body)
+    if report is None:
         return body
     verdict = _verdict(chain, report, reporter)
     return msgspec.msgpack.encode(msgspec.structs.replace(report, verdict=verdict.value))
+
+
+def report_of(body: bytes) -> Report | None:
+    """However its author has written it."""
+    if REPORT not in body:  # a decoder takes it wherever it stands
+        return None
+    try:
+        content = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return content if isinstance(content, Report) else None
 
 
 def _verdict(chain: Chain, report: Report, reporter: str) -> Verdict:

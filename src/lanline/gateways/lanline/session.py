@@ -275,13 +275,14 @@ class Session:
         self.check_reads()
         if self._requests >= _MAX_REQUESTS_UNANSWERED:
             raise slow_down(_BUSY_S)
+        ticket = begin()  # what it raises is answered by who called this, and nothing is open
         self._requests += 1
 
         def give(settled: Ticket[T]) -> None:
             self._requests -= 1
             self._attempt(request, lambda: answer(settled.result()))
 
-        begin().when_settled(give)
+        ticket.when_settled(give)
 
     def put_blob(
         self, request: int, size_bytes: int, begin: Callable[[], Ticket[T]], answer: Callable[[T], None]
@@ -290,8 +291,8 @@ class Session:
             raise slow_down(_BUSY_S)
 
         def counted() -> Ticket[T]:
-            self._blob_bytes += size_bytes
             ticket = begin()
+            self._blob_bytes += size_bytes
             ticket.when_settled(lambda _: self._release_blob(size_bytes))
             return ticket
 

@@ -1,7 +1,8 @@
 """Chooses which part that is here already is fetched again in a better quality, because the way has become better.
 
 A single better part between worse ones would be a swing: it begins only where there is time for all that follow, and
-what it has begun it goes on with, even if there is a little less time than it thought.
+not with the last one, behind which something worse may come; what it has begun it goes on with, even if there is a little
+less time than it thought.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Exchange:
             if not self._may_wait(all_take_s):
                 break
             found = fetch
-        return found
+        return found if found is not None and found.from_s < self._here[-1].from_s else None
 
     def _takes_s(self, fetch: Fetch) -> float:
         return fetch.part.size_bytes / self._rate

@@ -171,8 +171,9 @@ class Playing:
         number, is_first = self._place(lines)
         quality = self._qualities[lines]
         fetch = Fetch(lines, number, quality.parts[number], self._next_s, is_first=is_first)
-        self._go_over_to(lines)
-        self._wants_first, self._next_s = False, max(self._next_s, quality.parts[number].end_s)
+        self.switches += self.lines not in {None, lines}
+        self.lines, self._wants_first = lines, False
+        self._next_s = max(self._next_s, quality.parts[number].end_s)
         self._fetches.append(fetch)
         return fetch
 
@@ -186,13 +187,7 @@ class Playing:
         fetch = exchange.next([each for each in sorted(self._qualities, reverse=True) if each <= lines])
         if fetch is not None:
             self._betters.append(fetch)
-            if fetch.part.end_s >= self._next_s - HARDLY_S:
-                self._go_over_to(fetch.lines)
         return fetch
-
-    def _go_over_to(self, lines: int) -> None:
-        self.switches += self.lines not in {None, lines}
-        self.lines = lines
 
     def _in_place_of(self, old: ReadyPart | Fetch, lines: int) -> Fetch | None:
         """Where it is as long as the other one, and what follows can be decoded after it."""
@@ -309,8 +304,6 @@ class Playing:
             needed_s = self._betters[0].missing_bytes / rate
             if needed_s > min(self._left_s(self._betters[0]), self.ahead_s - _LEAST_AHEAD_S):
                 self._betters.clear()
-                last_lines, _ = self._before() or (min(self._qualities), 0)
-                self._go_over_to(min(self.lines or last_lines, last_lines))
         if not self._fetches:
             return
         fetch = self._fetches[0]
@@ -383,7 +376,7 @@ class Playing:
         if lines is None or lines == self.lines:
             return
         rate = self._rate
-        wanted = max((each for each in self._qualities if lines is None or each <= lines), default=min(self._qualities))
+        wanted = max((each for each in self._qualities if each <= lines), default=min(self._qualities))
         takes_s = self._qualities[wanted].parts[0].size_bytes / rate if rate else 0.0
         stays_to_s = self.position_s + max(_SOON_S, 1.5 * takes_s)
         while self._ready and self._info(self._ready[-1]).start_s > stays_to_s:

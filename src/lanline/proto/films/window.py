@@ -35,7 +35,7 @@ _EPOCH_S, _EPOCH_ROUNDS, _EPOCH_PIECES = 0.1, 2, 4
 _GROWTH, _FAST_GROWTH, _EPOCHS_TO_FAST_GROWTH = 1.08, 1.25, 4
 """In an epoch without a queue. After many of those the way has become another one."""
 _RATES_KEPT, _RATES_KEPT_OF_GROWTH = 4, 2
-"""While the window grows fast, it is what bounds the rate, and older ones say the least."""
+"""While the window grows fast only the newest tell the rate: what bounded the others was a smaller window."""
 _SHORTEST_S = 1e-3
 _SMALLEST_SHARE_KEPT = 0.5
 _SHARE_AFTER_FAILURE = 0.6
@@ -179,7 +179,7 @@ class Window:
             self._free_epochs += 1
             is_fast = self._free_epochs > _EPOCHS_TO_FAST_GROWTH
             if is_fast and len(self._rates) == _RATES_KEPT:
-                self._rates.extend(list(self._rates)[-_RATES_KEPT_OF_GROWTH:])
+                self._rates.extend(list(self._rates)[-_RATES_KEPT_OF_GROWTH:])  # in the place of the others
             growth = _FAST_GROWTH if is_fast else _GROWTH
             self._set(self.size_bytes * (2 if self.is_starting else growth))
             self.is_starting &= self.size_bytes < _MOST_BYTES

@@ -81,10 +81,8 @@ class PathMtu:
             self._tries = 0
             step, tried = self._step_above(self.current), self.larger
             self.larger = step
-            if not self.is_lowered:
-                self._probe_from = now + SEARCH_AGAIN_AFTER_S
-            elif tried == step:
-                self._probe_from = now + RECOVER_AFTER_S
+            if tried == step:  # else the next size is less than what was tried: at once
+                self._probe_from = now + (RECOVER_AFTER_S if self.is_lowered else SEARCH_AGAIN_AFTER_S)
 
     def on_timeouts(self, in_a_row: int, largest_in_flight: int) -> bool:
         """True when the size was lowered: whatever is larger has to be sent anew in smaller packets."""

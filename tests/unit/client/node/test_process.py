@@ -221,6 +221,46 @@ def test_one_that_is_kept_waits_while_its_keys_are_changed_and_opens_them_afterw
     running.stop()
 
 
+def test_a_change_that_fails_leaves_one_that_is_kept_with_the_passphrase_before(
+    home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "seven brown hens")
+    change_passphrase(home, None, "seven brown hens", os.urandom)
+    running = run(linger_s=None)
+    for other in ("eight white geese", ""):
+        with node_paused(home, other):
+            pass
+        eventually((home / "node.json").exists)
+        with NodeCall(start_of(home)) as call:
+            call.ask(said(1))
+    assert os.environ[PASSPHRASE_VARIABLE] == "seven brown hens"
+    running.stop()
+
+
+def test_one_that_is_started_while_keys_are_changed_opens_them_afterwards(
+    home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, real = threading.Event(), place.is_paused
+
+    def is_paused(home: Path) -> bool:
+        found = real(home)
+        if found:
+            waits.set()
+        return found
+
+    monkeypatch.setattr(process, "is_paused", is_paused)
+    with node_paused(home):
+        started = threading.Thread(target=run)
+        started.start()
+        assert waits.wait(LIMIT_S)
+        monkeypatch.setenv(PASSPHRASE_VARIABLE, "seven brown hens")
+        change_passphrase(home, None, "seven brown hens", os.urandom)
+        assert not (home / "node.json").exists()
+    started.join()
+    with NodeCall(start_of(home)) as call:
+        call.ask(said(1))
+
+
 def test_one_that_begins_just_now_is_stopped_as_well(
     home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lanline.chain.reasons import Reason
 from lanline.client.sealing.ahead import Ahead
-from lanline.client.sealing.opener import open_all
+from lanline.client.sealing.opener import Columns, FoundRun, decode_found, open_all
 from lanline.client.sealing.words import BelievedStretch, Body, GroupWords, Outcome, Said
 from lanline.crypto.groups import ids
 from lanline.crypto.groups import said as said_module
@@ -201,6 +203,39 @@ def test_a_page_is_judged_as_word_by_word(room: Room, steps: list[Step], data: s
     assert room.opened_ahead(said, max(1, cut)) == alone
     for open_elsewhere in (None, open_all, lambda _: None, lambda _: b"\xc1 is no answer"):
         assert room.as_a_whole(said, max(1, cut), open_elsewhere) == list(map(body_of, alone))
+
+
+def _shorter(columns: Columns, name: str) -> Columns:
+    return replace(columns, **{name: getattr(columns, name)[:-1]})
+
+
+_WRONG: dict[str, Callable[[FoundRun], list[FoundRun]]] = {
+    "none": lambda _: [],
+    "two": lambda found: [found, found],
+    "of others": lambda found: [replace(found, opened=[each + 1 for each in found.opened])],
+    "twice": lambda found: [replace(found, opened=[0, *found.opened[:-1]])],
+    "links": lambda found: [replace(found, links=found.links[1:])],
+    "too long": lambda found: [replace(found, stretches=[(0, 9, found.stretches[0][2])])],
+    "below": lambda found: [replace(found, stretches=[(-1, 1, found.stretches[0][2])])],
+    **{
+        name: lambda found, name=name: [replace(found, columns=_shorter(found.columns, name))]  # type: ignore[misc]
+        for name in Columns.__struct_fields__
+    },
+}
+
+
+@pytest.mark.parametrize("how", _WRONG)
+def test_an_answer_that_can_be_none_to_what_was_asked_counts_as_none(room: Room, how: str) -> None:
+    said, prev = [], ZEROS
+    for place in range(1, 6):
+        each, prev = room.say(place, place - 1, prev)
+        said.append(each)
+
+    def wrong(asked: bytes) -> bytes:
+        [found] = decode_found(open_all(asked))
+        return msgspec.msgpack.encode(_WRONG[how](found))
+
+    assert room.as_a_whole(said, 5, wrong) == [b"said %d" % place for place in range(1, 6)]
 
 
 def test_what_is_as_it_should_be_is_believed_as_a_whole_and_what_comes_behind_is_judged_by_it(room: Room) -> None:

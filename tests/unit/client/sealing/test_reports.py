@@ -7,7 +7,7 @@ import pytest
 
 from grouphouse.people import Person, Story, chance
 from lanline.chain.state import Chain
-from lanline.client.chat.sealed.content import OPENED, PLAIN, open_sealed
+from lanline.client.chat.sealed.content import EARLIER, OPENED, PLAIN, open_sealed
 from lanline.client.sealing.reports import Proof, Verdict, judged, proof_of, time_of
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.said import RunKeys, Where, seal_words
@@ -70,6 +70,21 @@ def test_words_that_were_said_there_are_proven_to_who_was_never_there(trial: Tri
     assert time_of(proof) == SAID_MS
     corrected = trial.proof(trial.room("lab"), Edit(bytes(16), "you idiot"))
     assert verdict(trial, report(corrected)) == Verdict.PROVEN.value
+
+
+@pytest.mark.parametrize("way", ["last", "long"])
+def test_no_verdict_comes_from_who_reports_however_they_write_it(trial: Trial, way: str) -> None:
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(report(b"", verdict=Verdict.PROVEN.value)))
+    if way == "last":
+        fields["type"] = fields.pop("type")
+    body = msgspec.msgpack.encode(fields)
+    if way == "long":
+        body = body.replace(b"\xa4type\xa6report", b"\xd9\x04type\xd9\x06report")
+    said = open_sealed(OPENED, judged(trial.chain, body, "cy"))
+    in_group_before = open_sealed(EARLIER, body)
+    assert isinstance(said, Report)
+    assert isinstance(in_group_before, Report)
+    assert (said.verdict, in_group_before.verdict) == (Verdict.UNKNOWN.value, "")
 
 
 def test_words_of_a_talk_of_two_are_proven_to_somebody_else(trial: Trial) -> None:

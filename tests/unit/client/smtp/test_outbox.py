@@ -167,7 +167,9 @@ def test_a_full_disk_is_for_now_and_a_broken_one_is_not(
 
 
 def test_everything_is_flushed_to_the_disk_before_it_counts(box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Content, record and folder, in this order: any other can leave a record without its message after a power cut."""
+    """The name of the new box; then content, record and folder, in this order: any other can leave a record without its
+    message after a power cut.
+    """
     synced: list[str] = []
 
     def fsync(descriptor: int) -> None:
@@ -176,4 +178,4 @@ def test_everything_is_flushed_to_the_disk_before_it_counts(box: Outbox, monkeyp
 
     monkeypatch.setattr(os, "fsync", fsync)
     put(box)
-    assert synced == [".eml", "record", "folder"]
+    assert synced == ["folder", ".eml", "record", "folder"]

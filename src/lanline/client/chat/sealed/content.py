@@ -155,7 +155,7 @@ def _believed(suite: str, content: Content | Note) -> Content | Unreadable | NoW
         return Unreadable(suite)
     if isinstance(content, _NOTES):  # in plain it is the server's word
         return NoWords(content if suite == OPENED else None)
-    if isinstance(content, Report) and suite == PLAIN:  # a verdict is this device's own, or none
+    if isinstance(content, Report) and suite != OPENED:  # a verdict is this device's own, or none
         return msgspec.structs.replace(content, verdict="")
     return content
 

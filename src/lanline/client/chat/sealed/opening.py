@@ -9,7 +9,7 @@ stands that it says. So a log that is read from its end comes to the same as one
 
 Of unsealed words those are shown that were said before anything was sealed in their log, and no others: an honest
 server takes none once a group is founded (docs/protocol/sealing.md, 7), so one above is the server's own, or was moved
-there. Longer than other files: each of these rules is for every word, and they are read together.
+there.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from lanline.client.sealing.ahead import Ahead, Stretch
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.pastgroups import PastGroup
 from lanline.client.sealing.pasttables import past_groups
-from lanline.client.sealing.reports import REPORT_BEGINS, judged
+from lanline.client.sealing.reports import REPORT, judged, report_of
 from lanline.client.sealing.scopes import Pair, Place, PrivateRoom
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
@@ -265,7 +265,7 @@ def _bodies(first: int, count: int, stretches: Sequence[Stretch]) -> list[bytes]
 def _is_for_programs(bodies: Sequence[bytes]) -> bool:
     """Whether they may hold notes, topics or reports, which are kept in other bytes than they were said in."""
     together = b"".join(bodies)
-    if KNOWN in together or REPORT_BEGINS in together:
+    if KNOWN in together or (REPORT in together and any(map(report_of, bodies))):
         return True
     return TOPIC in together and any(each.startswith(TOPIC_BEGINS) or topic_of(each) for each in bodies)
 
@@ -310,19 +310,17 @@ class Opening:
         are_others = any(self._name_of(account) != name for account, name in ahead.authors.items())
         if not stretches or are_others or any(each.suite != SAID_SUITE for each in entries):
             return None
-        bodies = _bodies(first, len(entries), stretches)
         believed = self._words.believed(place, stretches)
-        is_whole = (
-            believed is not None
-            and not any(_is_for_programs(each.bodies) for each in stretches)
-            and self._watch.has_nothing_to_tell(shown, believed)
-            and self._struck.are_new(shown.log, entries)
-        )
-        if believed is None or not is_whole:
+        if (
+            believed is None
+            or any(_is_for_programs(each.bodies) for each in stretches)
+            or not self._watch.has_nothing_to_tell(shown, believed)
+            or not self._struck.are_new(shown.log, entries)
+        ):
             return None
         self._words.note_believed(shown.log, believed)
         self._watch.note_believed(shown, believed)
-        return all_opened(entries, bodies)
+        return all_opened(entries, _bodies(first, len(entries), stretches))
 
     def open(
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead | None
@@ -391,12 +389,11 @@ class Opening:
         again = self._struck.repeats(log, entries)
         if not again and not of_earlier:
             return outcomes
-        places = [each.sequence for each in entries]
         return [
             Reason.KNOWN_ID
             if at in again and (isinstance(outcome, Body) or at in of_earlier)
             else None
             if at in of_earlier
             else outcome
-            for at, outcome in zip(places, outcomes, strict=True)
+            for at, outcome in zip([each.sequence for each in entries], outcomes, strict=True)
         ]
