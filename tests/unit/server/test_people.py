@@ -67,6 +67,27 @@ def test_changes_are_told_together_and_never_as_the_whole_table(house: House) ->
     assert len(ann.all(directory.People)) == 1
 
 
+def test_the_more_people_are_there_the_more_is_told_together(open_house: OpenHouse) -> None:
+    house = open_house(most_links_of_account=1000)
+    ann = house.join("ann")
+    house.join("bob").hang_up()
+
+    def told_in_two_seconds() -> int:
+        house.pass_time(5)
+        before = len(ann.all(directory.PeopleChanged))
+        for _ in range(100):
+            house.sign_in("bob").hang_up()
+            house.pass_time(0.02)
+        return len(ann.all(directory.PeopleChanged)) - before
+
+    assert 15 <= told_in_two_seconds() <= 21, "each 0.1 s"
+    others = [house.sign_in("ann") for _ in range(800)]
+    assert 4 <= told_in_two_seconds() <= 6, "each 0.4 s"
+    house.pass_time(1)
+    assert not person(ann, "bob").is_online
+    assert not person(others[-1], "bob").is_online
+
+
 def test_the_same_bytes_go_to_everybody(house: House) -> None:
     ann, bob = house.join("ann"), house.join("bob")
     house.pass_time(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import msgspec
 
@@ -17,6 +17,9 @@ from lanline.wire.chat.directory import People, PeopleChanged, Person
 from lanline.wire.chat.messages import encode_message
 
 _PEOPLE_IN_MESSAGE = 1000
+_REST_S = 0.0005
+"""After something was told, for each who was told it: otherwise, while very many come one after another, to tell those
+who are there of each would cost more than to let them in."""
 
 
 class PeopleTable:
@@ -25,25 +28,29 @@ class PeopleTable:
         self._clock = clock
         self._signed_in = signed_in
         self._tables: dict[Reach, dict[AccountId, Person]] = {reach: {} for reach in Reach}
-        """As it was told last, to those who are there. Made anew for everybody who signs in, it would cost more than
-        all the rest of that."""
+        """As it is now, for those who are there. Made anew for everybody who signs in, it would cost more than all the
+        rest of that."""
         self._changed: dict[AccountId, None] = {}
+        """Of whom nobody has been told yet."""
         self._is_due = False
         self._next_at = 0.0
 
     def load(self) -> None:
-        self._refresh(account.id for account in self._core.accounts.all())
+        for account in self._core.accounts.all():
+            self._put(account)
 
     def note(self, change: AccountChanged | PresenceChanged) -> None:
-        if isinstance(change, PresenceChanged):
-            self._changed[change.account] = None
-        elif change.is_new:
-            # Before anything else is told of them: nobody hears of somebody they do not know.
-            self._tell(self._refresh([change.account.id]))
+        number = change.account if isinstance(change, PresenceChanged) else change.account.id
+        account = self._core.accounts.get(number)
+        if account is None:
             return
+        self._put(account)
+        if isinstance(change, AccountChanged) and change.is_new:
+            # Before anything else is told of them: nobody hears of somebody they do not know.
+            self._tell([number])
         else:
-            self._changed[change.account.id] = None
-        self._request_push()
+            self._changed[number] = None
+            self._request_push()
 
     def _request_push(self) -> None:
         """At once, that is at the end of this turn; while changes follow each other quickly, a little later."""
@@ -53,9 +60,10 @@ class PeopleTable:
 
     def _push(self) -> None:
         self._is_due = False
-        self._next_at = self._clock.now() + self._core.settings.presence_interval_s
+        interval_s = max(self._core.settings.presence_interval_s, _REST_S * len(self._signed_in))
+        self._next_at = self._clock.now() + interval_s
         changed, self._changed = self._changed, {}
-        self._tell(self._refresh(changed))
+        self._tell(list(changed))
 
     def _tell(self, accounts: list[AccountId]) -> None:
         """Encoded once for all who are told the same."""
@@ -70,23 +78,16 @@ class PeopleTable:
                 session.send_framed(framed[reach])
 
     def send_all(self, session: Session) -> None:
-        self._refresh(self._changed)
         people = tuple(self._tables[reach_of(session.address[0])].values())
         starts = range(0, max(1, len(people)), _PEOPLE_IN_MESSAGE)
         for start in starts:
             session.send(People(people[start : start + _PEOPLE_IN_MESSAGE], is_last=start == starts[-1]))
 
-    def _refresh(self, accounts: Iterable[AccountId]) -> list[AccountId]:
-        known: list[AccountId] = []
-        for number in accounts:
-            account = self._core.accounts.get(number)
-            if account is not None:
-                known.append(number)
-                person = self._person(account)
-                unplaced = msgspec.structs.replace(person, address="")
-                for reach, table in self._tables.items():
-                    table[number] = person if self._is_told(person.address, reach) else unplaced
-        return known
+    def _put(self, account: Account) -> None:
+        person = self._person(account)
+        unplaced = msgspec.structs.replace(person, address="")
+        for reach, table in self._tables.items():
+            table[account.id] = person if self._is_told(person.address, reach) else unplaced
 
     def _is_told(self, address: str, reach: Reach) -> bool:
         """Neighbours are told each other's addresses, for they can call them; nobody is told a public one."""
