@@ -58,7 +58,7 @@ def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
         "(?s)The name ANN is taken.*The password of ANN"
     )  # told while nothing was typed yet; the question is below
     thief.write("some other password\r")
-    thief.wait_out("(?s)is taken.*is taken.*Nickname")
+    thief.wait_out("(?s)not the password of ANN.*Nickname")
     thief.write("cai\r")
     thief.wait_out("Connected to .* as cai")
 
