@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -175,9 +176,10 @@ class Container:
         """What an outside program is started with; without words what the image starts by itself."""
         image = self._image
         words = [*image.entrypoint, *image.command] if words is None else words
-        root, work = (self._folder / f"{kind}-{self.upper.name}" for kind in ("root", "work"))
-        for place in (root, work):
-            place.mkdir(exist_ok=True)
+        root = self._folder / f"root-{self.upper.name}"
+        root.mkdir(exist_ok=True)
+        # Of each command its own: what two mounts at once do in one work folder fails by chance.
+        work = tempfile.mkdtemp(prefix=f"work-{self.upper.name}-", dir=self._folder)
         lower = ":".join([*(str(layer) for layer in reversed(image.layers)), "/"])
         environment = [f"{name}={value}" for name, value in {**image.env, **(env or {})}.items()]
         mounts = [

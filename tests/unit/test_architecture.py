@@ -18,7 +18,7 @@ CONTRACTS = {
     contract["id"]: contract
     for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 }
-SANS_IO_LAYERS = ("proto", "crypto", "wire", "model", "errors", "ids", "clock")
+SANS_IO_LAYERS = ("proto", "chain", "crypto", "wire", "model", "errors", "ids", "clock")
 
 ALLOWED = {
     "cli.planted": "lanline.faces.tui",
