@@ -442,7 +442,8 @@ class World:
         self.house.clock.pass_time(ASK_AGAIN_S)  # and others once more for keys, of whom none could help
         self._rest_for(20)
         if self.lies and len({self._chain(home).height for home in self.homes}) > 1:
-            for _ in range(_ASKED_WHILE_MENDED + 2):  # it says for ever that more is on its way
+            # It says for ever that more is on its way. Who asks anew in the middle of a step waits for two.
+            for _ in range(2 * (_ASKED_WHILE_MENDED + 2)):
                 self.house.clock.pass_time(_ASKED_AFTER_S)
                 self.rest()
         for home in self.homes:
