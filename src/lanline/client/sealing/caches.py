@@ -13,7 +13,6 @@ from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.epochcopy import EpochCopy, fits
 from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.scopes import Place, Sealing
-from lanline.client.sealing.secrets import is_seed_of
 
 
 class KeyState(NamedTuple):
@@ -94,19 +93,7 @@ class KeyCaches:
         return self._context.scopes.sealings(place)
 
     def _drop_wrong_seeds(self) -> int:
-        context = self._context
-        if not context.copy.is_member:
-            return 0
-        generations = context.copy.chain.accounts[context.copy.account_id].generations
-        wrong = [
-            number
-            for number, seed in context.seeds.items()
-            if not 0 < number <= len(generations) or not is_seed_of(generations[number - 1], seed)
-        ]
-        for number in wrong:
-            del context.seeds[number]
-            context.tables.drop_seed(number)
-        return len(wrong)
+        return self._context.drop_wrong_seeds() if self._context.copy.is_member else 0
 
     def _drop_wrong_secrets(self, copy: EpochCopy) -> int:
         known = ((epoch, copy.secret(epoch.epoch_id)) for epoch, _ in copy.newest())

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from lanline.chain.epochs import Recipient, account_recipient
+from lanline.chain.state import Generation
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.ownentries import OwnEntries
 from lanline.client.sealing.scopes import Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.clock import Clock
+from lanline.crypto.groups.keys import SealingKey, hash_of_key
 from lanline.errors import LinkLost, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.ids import Entropy
 from lanline.ticket import Steps, Ticket
@@ -25,6 +27,10 @@ from lanline.wire.chat.messages import ClientMessage, ServerMessage
 A = TypeVar("A")
 _STALE_PAUSE_S = 0.05
 _MAX_TRIES = 200
+
+
+def is_seed_of(generation: Generation, seed: bytes) -> bool:
+    return hash_of_key(SealingKey.of_generation(seed).public_bytes) == generation.seal_hash
 
 
 class Line(Protocol):
@@ -131,6 +137,8 @@ class GroupContext:
         self.own = OwnEntries(self.copy, keys.device_secret, link_fingerprint, entropy)
         self.seeds = tables.seeds()
         """Of the own account, by generation."""
+        self._proved_seed: tuple[bytes, bytes] | None = None
+        """With the hash that the chain has of its key, to which it fits."""
         self.history = bytes(8)
         """Of the server's data: another one once it was put back to an older state."""
         self.person: Person | None = None
@@ -154,8 +162,32 @@ class GroupContext:
         return account_recipient(self.copy.chain, self.copy.account_id)
 
     @property
+    def _generations(self) -> tuple[Generation, ...]:
+        return self.copy.chain.accounts[self.copy.account_id].generations
+
+    @property
     def has_newest_seed(self) -> bool:
-        return self.me.generation in self.seeds
+        """That by which the account came in, which need not be the one made here: a copy of this home was quicker."""
+        newest = self._generations[-1]
+        seed = self.seeds.get(len(self._generations))
+        if seed is None:
+            return False
+        if self._proved_seed != (seed, newest.seal_hash) and is_seed_of(newest, seed):
+            self._proved_seed = seed, newest.seal_hash
+        return self._proved_seed == (seed, newest.seal_hash)
+
+    def drop_wrong_seeds(self) -> int:
+        """Those that do not fit the chain; how many there were."""
+        generations = self._generations
+        wrong = [
+            number
+            for number, seed in self.seeds.items()
+            if not 0 < number <= len(generations) or not is_seed_of(generations[number - 1], seed)
+        ]
+        for number in wrong:
+            del self.seeds[number]
+            self.tables.drop_seed(number)
+        return len(wrong)
 
     def append(self, make: Callable[[], bytes]) -> Steps[int]:
         """Signed on the head, as often as somebody else was quicker. The height at which it stands."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lanline.chain.epochs import Epoch, Recipient, RecipientKind
 from lanline.chain.state import NEVER, Generation
-from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.context import GroupContext, is_seed_of
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.ownentries import seed_box_place
 from lanline.client.sealing.rsakeys import RsaKeys
@@ -27,10 +27,6 @@ _NO_SEED = (
 )
 ASK_AGAIN_S = 60.0
 """Whoever could not help may be able to by then, or somebody else has come online."""
-
-
-def is_seed_of(generation: Generation, seed: bytes) -> bool:
-    return hash_of_key(SealingKey.of_generation(seed).public_bytes) == generation.seal_hash
 
 
 class Secrets:
@@ -67,6 +63,7 @@ class Secrets:
     def fetch_seed(self) -> Steps[None]:
         """Of the newest generation, by the box for this device; those before by what each holds of the last."""
         context = self._context
+        context.drop_wrong_seeds()
         account_id, number = context.copy.account_id, context.me.generation
         newest = context.copy.chain.accounts[account_id].generations[-1]
         key, device_id = context.own.device_key, context.copy.device_id

@@ -91,9 +91,9 @@ class Device:
         message = signin.Join(client.number(), self.name, PASSWORD if self.name else "", "laptop", shown)
         self._enter(client, client.ask(message, signin.SignedIn), settles=settles)
 
-    def connect(self) -> None:
+    def connect(self, *, settles: bool = True) -> None:
         client = self.town.house.greet(self.link)
-        self._enter(client, client.ask(signin.SignIn(client.number()), signin.SignedIn))
+        self._enter(client, client.ask(signin.SignIn(client.number()), signin.SignedIn), settles=settles)
 
     def _enter(self, client: Client, signed_in: signin.SignedIn, *, settles: bool = True) -> None:
         client.signed_in = signed_in

@@ -179,6 +179,28 @@ def test_on_an_open_server_anyone_comes_in_and_is_given_what_there_is_to_read(tm
     town.close()
 
 
+def test_a_home_copied_while_it_came_in_reads_with_the_seed_by_which_the_other_came_in(town: Town) -> None:
+    """Each has made one, and only one stands in the chain."""
+    ana = town.founder()
+    ben = Device(town, "ben", town.link(ana), settles=False)
+    copied = Device(town, "ben", joins=False)
+    copied.keys, copied.link = ben.keys, ben.link
+    ben.disconnect()
+    for each in (ben, copied):
+        each.restart()
+        each.connect(settles=False)
+    town.pass_time(0.1)
+    first = ana.epoch_id
+    town.done(ana.member.changes.remove([came(town, "eve", ana).member.copy.account_id]))
+    town.pass_time(10.0)
+    assert first != ana.epoch_id
+    for each in (ben, copied):
+        assert first is not None
+        assert each.member.copy.secret(first) == ana.member.copy.secret(first)
+        assert each.epoch_id == ana.epoch_id
+    assert list(copied.member._context.tables.seeds().values()) == list(ben.member._context.seeds.values())
+
+
 def test_a_link_damaged_in_its_head_joins_nothing(town: Town) -> None:
     ana = town.founder()
     token = town.link(ana)
