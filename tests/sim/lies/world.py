@@ -34,6 +34,7 @@ from lanline.client.view import events
 from lanline.client.view.values import NodeState
 from lanline.core.chaingathering import WAIT_S
 from lanline.crypto.groups import keys
+from lanline.gateways.lanline.groups import _ASKED_FOR_S
 from lanline.model.content import Text
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessageReceived
@@ -50,6 +51,7 @@ ROOMS = ("#lobby", "#board")
 _MEMORY = Path("/dev/shm")
 _FOLDER = "lanline-lies-"
 _MAX_SIGNATURES = 10_000
+_REST_S = 0.25
 
 
 def new_folder() -> Path:
@@ -414,7 +416,7 @@ class World:
                     wire.carry_up(self.chance.randint(1, 9) if is_partial else 10**6)
                     self.house.settle()
                     wire.carry_down(self.chance.randint(1, 30) if is_partial else 10**6)
-        self.house.clock.pass_time(0.25)
+        self.house.clock.pass_time(_REST_S)
         self.house.settle()
 
     # The end.
@@ -440,7 +442,7 @@ class World:
                 self._rest_for(2)
         self._rest_for(60)  # those who keep the group back are asked after ten seconds
         self.house.clock.pass_time(ASK_AGAIN_S)  # and others once more for keys, of whom none could help
-        self._rest_for(20)
+        self._rest_for(20 + len(self.homes) * round(_ASKED_FOR_S / _REST_S))  # one after the other
         if self.lies and len({self._chain(home).height for home in self.homes}) > 1:
             # It says for ever that more is on its way. Who asks anew in the middle of a step waits for two.
             for _ in range(2 * (_ASKED_WHILE_MENDED + 2)):
