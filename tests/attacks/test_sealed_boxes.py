@@ -7,6 +7,7 @@ import pytest
 from lanline.chain.epochs import RecipientKind
 from lanline.chain.reasons import Reason
 from lanline.client.sealing.member import GroupStanding
+from lanline.client.sealing.secrets import ASK_AGAIN_S
 from lanline.core import boxes
 from lanline.core.changes import OPERATOR
 from lanline.crypto.groups.keys import SealingKey
@@ -50,6 +51,36 @@ def test_garbage_box_for_one_is_told_and_mended(town: Town, people: tuple[Device
     assert ben.member.copy.news == ["A key that eve began does not open here. Others are asked for it."]
     ana.say("you too")
     assert ben.texts() == ["you too"]
+
+
+def test_a_member_who_is_asked_first_and_gives_rubbish_keeps_no_box_from_another(
+    town: Town, people: tuple[Device, Device, Device]
+) -> None:
+    """Eve has been online for longer than everybody else, and answers at once, each time."""
+    ana, ben, eve = people
+    ben.disconnect()
+    make_stale(town, ana)
+    ana.say("the plan")
+    change(town, "DELETE FROM boxes WHERE kind = 1 AND recipient = ?", ben.member.copy.account_id)
+    ana.disconnect()
+    asked = list[groups.BoxWanted]()
+
+    def give_rubbish(message: groups.BoxWanted) -> None:
+        asked.append(message)
+        box = groups.NewBox(message.kind, message.recipient, 1, bytes(1168))
+        for epoch_id in message.epoch_ids:
+            eve.request(groups.PutBoxes(0, message.log, message.scope, epoch_id, (box,)), lambda _: None)
+
+    eve.member.on_box_wanted = give_rubbish  # type: ignore[method-assign]
+    ana.connect()
+    ben.connect()
+    town.pass_time(0.5)
+    assert ben.texts() == ["Lacks.KEY"]
+    assert asked
+    town.house.clock.pass_time(ASK_AGAIN_S)
+    town.pass_time(1.0)
+    assert ben.texts() == ["the plan"]
+    assert len(asked) == 1
 
 
 def test_box_for_ghost_is_never_given(town: Town, people: tuple[Device, Device, Device]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lanline.chain.reasons import Reason
 from lanline.client.chat import following
+from lanline.client.chat.catchup import intake
 from lanline.client.view.values import Unreadable
 from lanline.model.content import Text
 from lanline.storage.api import Transaction
@@ -115,3 +116,31 @@ def test_page_without_its_past_is_judged_the_same(village: Village, monkeypatch:
 
 def _doubted(reason: Reason) -> str:
     return f"(not shown, for nobody could know whose words these are: {reason.value})"
+
+
+@pytest.mark.parametrize("at_once", [1, 1000])
+@pytest.mark.parametrize("is_kept_back", [False, True])
+def test_words_that_cannot_be_read_stand_for_no_others_that_the_server_keeps_back(
+    village: Village, monkeypatch: pytest.MonkeyPatch, *, is_kept_back: bool, at_once: int
+) -> None:
+    """It changes the key that one says it is under, and keeps back another, later one of the same run."""
+    late = village.add_member("late")
+    ann = village.homes[0].processes[0]
+    for number in range(5):
+        say(ann, "#lobby", f"ann {number}")
+        village.rest_until(lambda number=number: f"ann {number}" in said(ann, "#lobby"))  # type: ignore[misc]
+    log, places = log_of(ann), [each.sequence for each in ann.node.messages(log_of(ann), last=1000) if each.is_said]
+    for process in village.all_processes():
+        process.crash()
+    village.homes.clear()
+    renamed = "UPDATE entries SET content = CAST(?1 || substr(content, ?2) AS BLOB) WHERE log = ?3 AND sequence = ?4"
+    change(village, lambda connection: connection.execute(renamed, (b"\1" + bytes(16), 18, log, places[1])))
+    if is_kept_back:
+        change(village, lambda connection: connection.execute(renamed, (b"\1" + bytes(48), 50, log, places[3])))
+    village.restart_server()
+    monkeypatch.setattr(intake, "_TAKEN_AT_ONCE", at_once)
+    reader = started(village, late)
+    village.rest_until(lambda: len(shown(reader)) == 5)
+    village.rest()
+    missing = [each for each in late.warnings if "said before in #lobby did not come" in each]
+    assert len(missing) == is_kept_back

@@ -11,7 +11,6 @@ are too much, the account goes that takes the most room; what several bring is s
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from lanline.chain.reasons import Reason
 from lanline.chain.state import Chain
 from lanline.clock import Clock
 from lanline.core.changes import ChainGrew, Handlers, ServerWarned
+from lanline.core.fullentries import FullEntries
 from lanline.core.groupstate import STUB_SUITE, ChainMember, GroupState
 from lanline.core.history import CHAIN_SETTING, GATHERING
 from lanline.core.offereditems import OfferedItems
@@ -34,8 +34,6 @@ WAIT_S = 600.0
 MAX_BYTES = 64 * 1024 * 1024
 MAX_COMING = 4
 """Devices of one account that are about to bring something."""
-MAX_FULL, MAX_FULL_BYTES = 64, 256 * 1024
-"""Accounts that bring entries of rooms in full, and what is kept of each."""
 MAX_SHOWN = 16
 _ENOUGH_TO_VOUCH = 2
 _AGAIN_S = 60.0
@@ -90,8 +88,7 @@ class ChainGathering:
         self._devices: set[bytes] = set()
         self._coming: dict[bytes, dict[bytes, bytes]] = {}
         """By account and device, up to which head it has brought what it is about to bring."""
-        self._in_full: dict[bytes, dict[bytes, bytes]] = {}
-        """By account and hash, entries of private rooms, of which an offer has the stubs."""
+        self._in_full = FullEntries()
         self._tried: set[bytes] = set()
         """Heads that lengthen the chain by what did not hold."""
         self._is_taking = False
@@ -172,13 +169,9 @@ class ChainGathering:
             self._count(member, heads_of(self._offered.chain_at(head)))
 
     def bring(self, member: ChainMember, contents: Iterable[bytes]) -> None:
-        """Entries of private rooms in full, before the stubs that stand for them. What is too much is left out."""
-        if not self.asks or (len(self._in_full) >= MAX_FULL and member.account_id not in self._in_full):
-            return
-        kept = self._in_full.setdefault(member.account_id, {})
-        for content in contents:
-            if sum(map(len, kept.values())) + len(content) <= MAX_FULL_BYTES:
-                kept[hashlib.sha256(content).digest()] = content
+        """Entries of private rooms in full, before the stubs that stand for them."""
+        if self.asks:
+            self._in_full.bring(member.account_id, contents)
 
     def _drop(self, brought: bytes) -> None:
         """Of an offer that is refused nothing stays, not of its pieces before either, but what others have brought."""
@@ -248,7 +241,7 @@ class ChainGathering:
 
     def _as_far_as_proven(self, branch: Chain) -> Chain:
         """It ends before the first stub that one account alone brings without the entry for which it stands."""
-        known = {each for theirs in self._in_full.values() for each in theirs}
+        known = self._in_full.hashes()
         items, vouched = enumerate(self._offered.path(branch.head), self._own.height), self._vouched(branch)
         stubs = [at for at, (suite, _) in items if suite == STUB_SUITE and at >= vouched]
         made_up = [at for at in stubs if branch.places[at].content_hash not in known]
@@ -285,8 +278,7 @@ class ChainGathering:
         self._is_taking = True
         branch = self._own if head == self._own.head else self._offered.chain_at(head)
         vouched = branch.height if is_chosen else self._vouched(branch)
-        in_full = [each for theirs in self._in_full.values() for each in theirs.values()]
-        ticket = self._take(self._own, self._offered.path(head), vouched, in_full)
+        ticket = self._take(self._own, self._offered.path(head), vouched, self._in_full.contents())
         ticket.when_settled(self._on_taken)
         return ticket
 

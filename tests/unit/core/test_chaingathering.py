@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
@@ -41,12 +41,14 @@ class Hall:
         self.backup = self.story.chain
         self.clock = HandClock()
         self.taken: list[tuple[Item, ...]] = []
+        self.brought = set[bytes]()
         self.warnings: list[str] = []
         self.gathering = ChainGathering(self.clock, self._take, self._warn)
         self.gathering.load(GroupState(LogId(1), self.backup), _Kept(kept))  # type: ignore[arg-type]
         self.own = self.backup
 
-    def _take(self, chain: Chain, items: Sequence[Item], vouched: int, _in_full: object) -> Ticket[None]:
+    def _take(self, chain: Chain, items: Sequence[Item], vouched: int, in_full: Iterable[bytes]) -> Ticket[None]:
+        self.brought.update(in_full)
         assert chain.head == self.own.head
         stubs = [at for at, (suite, _) in enumerate(items) if suite == STUB_SUITE and at >= vouched - chain.height]
         items = items[: stubs[0] if stubs else len(items)]
@@ -346,3 +348,22 @@ def test_where_two_chains_part_and_who_ended_in_one_only() -> None:
     assert cut is not None
     assert cut.head == hall.backup.head
     assert cut_at(hall.backup, 99) is None
+
+
+def test_many_who_bring_rubbish_do_not_keep_away_the_entry_of_a_room_that_one_alone_brings() -> None:
+    """Each as much as there is room for."""
+    hall = Hall()
+    longer = Story(hall.backup)
+    room_id = longer.found_room(hall.people[0], "board")
+    rubbish = [bytes([number]) * 60_000 for number in range(4)]
+    for number in range(100):
+        hall.gathering.bring(ChainMember(bytes([number]) * 32, b"1"), rubbish)
+    ana = ChainMember(hall.people[0].id, hall.people[0].device.id)
+    hall.gathering.bring(ana, [longer.foundings[room_id]])
+    for number in range(100):
+        hall.gathering.bring(ChainMember(bytes([number]) * 32, b"1"), rubbish)
+    for number in (1, 2):
+        hall.tell(number)
+    hall.tell(0, longer)
+    hall.wait()
+    assert hall.brought == {longer.foundings[room_id], *rubbish}

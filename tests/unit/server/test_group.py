@@ -310,6 +310,24 @@ def test_garbage_of_a_helper_is_dropped_and_the_next_one_is_asked(group: Group) 
     assert all(each.client.all(groups.BoxWanted) for each in (ana, eve))
 
 
+def test_who_asks_anew_is_not_served_by_the_same_member_first(group: Group) -> None:
+    """Each gives rubbish at once, which ends the asking."""
+    ana, eve, cai = group.found(), group.admit("eve"), group.admit("cai")
+    named, scope = epoch_id(group, ana.begin("first", eve, cai)), group.story.chain.group_id
+    ben = group.admit("ben")
+    helpers, asked = {"ana": ana, "eve": eve, "cai": cai}, list[str]()
+    for _ in range(6):
+        ben.client.ask(groups.WantBoxes(ben.client.number(), group.log, scope, (named,)), answers.Done)
+        for name, each in helpers.items():
+            if len(each.client.all(groups.BoxWanted)) > asked.count(name):
+                asked.append(name)
+                box = groups.NewBox(1, ben.id, 1, b"rubbish")
+                given = groups.PutBoxes(each.client.number(), group.log, scope, named, (box,))
+                each.client.ask(given, answers.Done, Channel.BULK)
+        group.house.pass_time(60.0)
+    assert asked == ["ana", "eve", "cai", "ana", "eve", "cai"]
+
+
 def test_box_for_ghost_is_never_given(group: Group) -> None:
     """Somebody asks in the name of nobody in the group: nobody is asked for anything."""
     ana = group.found()

@@ -271,14 +271,14 @@ class History:
         ]
         return [LogEntry(*row) for row in sorted(rows)]
 
-    def has_unopened(self, log: int, below: int, device_id: bytes, run: bytes) -> bool:
-        """Sealed words of this run, as their header names it (docs/protocol/sealing.md, 5)."""
-        rows = self.database.read(
-            "SELECT 1 FROM entries WHERE log = ? AND sequence < ? AND suite IN ('said/1', 'topic/1') "
-            "AND substr(content, 18, 32) = ? LIMIT 1",
-            (log, below, device_id + run),
+    def count_unopened(self, log: int, after: int, below: int, device_and_run: bytes) -> int:
+        """Sealed words of this run, as their header names it (docs/protocol/sealing.md, 5), between two places."""
+        [(count,)] = self.database.read(
+            "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence < ? "
+            "AND suite IN ('said/1', 'topic/1') AND substr(content, 18, 32) = ?",
+            (log, after, below, device_and_run),
         )
-        return bool(rows)
+        return int(count)
 
     def change_entries(self, log: int, entries: Sequence[LogEntry], own: int) -> None:
         """What was kept as it came, and is open now."""

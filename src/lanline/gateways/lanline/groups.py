@@ -26,6 +26,7 @@ from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.gateways.lanline.answering import does, looks
 from lanline.gateways.lanline.epochbeginners import Beginners
 from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
+from lanline.gateways.lanline.helperturns import HelperTurns
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId
 from lanline.model.groups import FOR_DEVICE, Box, EntryRequest
@@ -69,6 +70,7 @@ class Groups:
         self._asked: dict[Session, None] = {}
         """Those that know of groups: the others are older programs."""
         self._wants: list[_Want] = []
+        self._turns = HelperTurns()
         self._beginners = Beginners(clock)
         self._want_pace: Buckets[AccountId] = Buckets(_EPOCHS_PER_S, _EPOCHS_BURST)
         self._key_pace: Buckets[AccountId] = Buckets(_KEYS_PER_S, _KEYS_BURST)
@@ -251,12 +253,12 @@ class Groups:
     def _ask_helpers(self, session: Session, message: wire.WantBoxes, member: ChainMember) -> None:
         kind, recipient = (1, member.account_id) if message.log else (FOR_DEVICE, member.device_id)
         asked = wire.BoxWanted(message.log, message.scope, message.epoch_ids, kind, recipient)
-        helpers = deque(each for each in self._asked if each is not session and self._may_help(each, message, session))
-        while len(helpers) > _MAX_ASKED:
-            helpers.pop()
-        of_account = sum(each.asker == session.actor.account for each in self._wants)
+        asker = session.actor.account
+        may_help = [each for each in self._asked if each is not session and self._may_help(each, message, session)]
+        helpers = self._turns.in_turn(asker, message.epoch_ids, may_help)[:_MAX_ASKED]
+        of_account = sum(each.asker == asker for each in self._wants)
         if len(self._wants) < _MAX_WANTS and of_account < _MAX_WANTS_OF_ACCOUNT:
-            want = _Want(asked, session.actor.account, set(message.epoch_ids), helpers)
+            want = _Want(asked, asker, set(message.epoch_ids), deque(helpers))
             self._wants.append(want)
             self._ask_next(want)
 
@@ -288,6 +290,7 @@ class Groups:
             self._wants.remove(want)
             return
         helper = want.helpers.popleft()
+        self._turns.note_asked(want.asker, want.missing, helper)
         helper.send(msgspec.structs.replace(want.message, epoch_ids=tuple(sorted(want.missing))))
         self._clock.call_later(_ASKED_FOR_S, lambda: self._ask_next(want))
 

@@ -6,11 +6,13 @@ slow link or a busy server raises no alarm. See docs/protocol/sealing.md, 5.1.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import lt
 
 from lanline.chain.reasons import Reason
 from lanline.chain.scopes import Scope
+from lanline.chain.state import NEVER
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.sealed.alarms import Alarms
 from lanline.client.chat.sealed.seenlogs import Named, Naming, SeenLogs
@@ -42,6 +44,8 @@ _MAX_UNKNOWN = 100
 _ASKED_AFTER_S = 10.0
 _ASKED_WHILE_MENDED = 72
 """Somewhat longer than a restored server waits for its members."""
+_ASKED_AT_MOST = 360
+"""About one and the same, whatever comes meanwhile."""
 
 
 def _run_of(each: BelievedStretch) -> _Run:
@@ -58,8 +62,8 @@ class ServerWatch:
         self._history = node.history
         self.alarms = Alarms(node.history.database, node.clock, node.tell)
         self.seen = SeenLogs(context, node.history.database, self.alarms.ring)
-        self._ends: dict[_Run, tuple[int, bytes]] = {}
-        """By room, device and run, the number and the digest of the newest words."""
+        self._ends: dict[_Run, tuple[int, bytes, int]] = {}
+        """By room, device and run, the number, the digest and the place of the newest words."""
         self._whole: dict[int, bool] = {}
         """By log, whether this program has taken in all of it."""
         self._present: dict[int, int] = {}
@@ -76,6 +80,8 @@ class ServerWatch:
         """So many times a server is believed that it was restored, or that more is on its way, though nothing comes."""
         self._came_to = 0
         """Up to which height the chain was here, when the server was asked last; what does not hold counts not."""
+        self._asked: dict[object, tuple[int, int]] = {}
+        """By what is lacking, which height of the chain would bring it and how often the server was asked."""
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
@@ -102,7 +108,7 @@ class ServerWatch:
         self._whole.setdefault(shown.log, shown.delivered == 0)
         if entries[-1].sequence <= shown.first:
             self._look_back(shown, entries, outcomes, authors)
-        unopened: set[bytes] = set()
+        unopened = Counter[bytes]()
         namings: list[Naming] = []
         self._harmless = None
         for each, outcome in zip(entries, outcomes, strict=True):
@@ -114,7 +120,7 @@ class ServerWatch:
             elif isinstance(outcome, Reason):
                 self.alarms.ring(alarm(_KINDS.get(outcome, AlarmKind.NOT_THEIRS), authors[each.account], shown.title))
             elif outcome is not None:
-                unopened.add(each.content[DEVICE_AND_RUN])
+                unopened[each.content[DEVICE_AND_RUN]] += 1
                 if outcome is Lacks.EPOCH and isinstance(place, OpenRoom):
                     self._note_unknown(shown.log, each, authors[each.account])
         self.seen.compare(shown, place, namings)
@@ -132,7 +138,7 @@ class ServerWatch:
 
     def _is_as_expected(self, log: int, each: BelievedStretch) -> bool:
         first, copy = each.stretch.first, self._context.scopes.by_id(each.scope_id)
-        number, prev = self._ends.get(_run_of(each), (-1, first.prev))
+        number, prev, _ = self._ends.get(_run_of(each), (-1, first.prev, 0))
         return (
             first.history == self._context.history
             and (copy is None or each.epoch_height >= copy.scope.last_loss)
@@ -145,15 +151,16 @@ class ServerWatch:
         place = believed[0].stretch.places[0]
         self._present[shown.log] = min(place, self._present.get(shown.log, place))
         for each in believed:
-            self._note_end(_run_of(each), each.stretch.last_number, each.stretch.last_digest)
+            end = each.stretch.last_number, each.stretch.last_digest, each.stretch.places[-1]
+            self._note_end(_run_of(each), end)
         self.seen.note_believed(shown.log, [each.stretch for each in believed])
         self._ask_later()
 
-    def _note_end(self, run: _Run, number: int, digest: bytes) -> None:
+    def _note_end(self, run: _Run, end: tuple[int, bytes, int]) -> None:
         if run not in self._ends and len(self._ends) >= _MAX_ENDS:
             self._ends.clear()
             self._whole = dict.fromkeys(self._whole, False)
-        self._ends[run] = number, digest
+        self._ends[run] = end
 
     def _look_back(
         self,
@@ -167,7 +174,7 @@ class ServerWatch:
             named = [Named(author, body.words) for author, body in opened if isinstance(body, Body)]
             self.seen.compare_page(shown, page, named)
 
-    def _lies(self, log: int, at: int, body: Body, unopened: set[bytes]) -> list[_Lie]:
+    def _lies(self, log: int, at: int, body: Body, unopened: Counter[bytes]) -> list[_Lie]:
         words, found = body.words, list[_Lie]()
         if self._is_after_gap(log, at, body, unopened):
             found.append((AlarmKind.MESSAGE_MISSING, []))
@@ -195,19 +202,28 @@ class ServerWatch:
             return False
         return at > present
 
-    def _is_after_gap(self, log: int, at: int, body: Body, unopened: set[bytes]) -> bool:
+    def _is_after_gap(self, log: int, at: int, body: Body, unopened: Counter[bytes]) -> bool:
+        """Words that are here and cannot be read yet may be those that lack, as their headers say; each stands for one,
+        or a server could keep back what it likes behind one that it has made up.
+        """
         run, words = (body.room_id, body.device_id, body.run), body.words
         known = self._ends.get(run)
         if known is not None and words.n <= known[0]:
             return False  # of a page that was read backwards, or opened later
-        self._note_end(run, words.n, body.digest)
+        here = unopened.pop(body.device_id + body.run, 0)
+        self._note_end(run, (words.n, body.digest, at))
         if known is None:
-            is_missing = words.n > 0 and self._whole[log]
+            if not (words.n > 0 and self._whole[log]):
+                return False
+            lacking, after = words.n, 0
         else:
-            is_missing = words.n != known[0] + 1 or words.prev != known[1]
-        if not is_missing or body.device_id + body.run in unopened:
-            return False
-        return not self._history.has_unopened(log, at, body.device_id, body.run)
+            lacking, after = words.n - known[0] - 1, known[2]
+            if not lacking and words.prev == known[1]:
+                return False
+        lacking = max(1, lacking)
+        return (
+            here < lacking and here + self._history.count_unopened(log, after, at, body.device_id + body.run) < lacking
+        )
 
     def _sealed_to_gone(self, scope: Scope, body: Body, at: int) -> list[_Lie]:
         """Under an epoch that was stale by what its author has seen, or by what is said below in the same log."""
@@ -287,7 +303,7 @@ class ServerWatch:
         if isinstance(answer, GroupIs) and answer.log and not self._has_patience(answer):
             self._forget_known()
             if self._may_be_kept_back:
-                self._tell_kept_back(answer)
+                self._tell_kept_back()
         self._ask_later()
 
     def _has_patience(self, answer: GroupIs) -> bool:
@@ -295,17 +311,28 @@ class ServerWatch:
         copy = self._context.copy
         if copy.shown.height != self._came_to:
             self._came_to, self._patience = copy.shown.height, _ASKED_WHILE_MENDED
-        if (answer.gathers or copy.sequence < answer.sequence) and self._patience > 0:
+        is_lasting = self._is_asked_for_long()
+        if (answer.gathers or copy.sequence < answer.sequence) and self._patience > 0 and not is_lasting:
             self._patience -= 1
             return True
         if not answer.gathers:
             self._patience = _ASKED_WHILE_MENDED
         return False
 
-    def _tell_kept_back(self, answer: GroupIs) -> None:
+    def _is_asked_for_long(self) -> bool:
+        """About one and the same, though something else comes: a server could bring a little now and then, for ever."""
+        chain, before = self._context.copy.chain, self._asked
+        lacking: dict[object, int] = {"less": NEVER} if self._is_elsewhere else {**self._words.ahead}
+        lacking |= {} if self._is_elsewhere else dict.fromkeys(self._unknown, NEVER)
+        self._asked = {}
+        for each, height in lacking.items():
+            first, count = before.get(each, (height, 0))
+            self._asked[each] = (height, 1) if chain.height >= first else (first, count + 1)
+        return any(count > _ASKED_AT_MOST for _, count in self._asked.values())
+
+    def _tell_kept_back(self) -> None:
         if self._is_elsewhere:
-            if answer.height < self._context.copy.chain.height or self._context.copy.sequence < answer.sequence:
-                self.alarms.ring(_LESS)
+            self.alarms.ring(_LESS)
             return
         for author in dict.fromkeys([*self._words.ahead, *self._unknown.values()]):
             self._kept_from.add(author)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -272,6 +272,61 @@ def test_a_server_that_is_mended_twice_is_believed_twice_and_one_that_never_brin
     for _ in range(80):
         answer(copy.sequence + 1)
     assert [each.partition(" has seen more")[0] for each in home.warnings] == ["ben"]
+
+
+def test_a_server_that_brings_a_little_now_and_then_and_never_what_is_lacking_is_told_of(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a member who makes entries for it, each of which is progress; for a long catch-up nothing is told."""
+    home = village.homes[0]
+    ann = home.processes[0]
+    copy, watch, begins = ann.member.copy, ann.node.seals.watch, ann.member.copy.chain.height
+    assert watch is not None
+
+    def come_to(height: int) -> None:
+        chain = structs.replace(copy.chain, height=height)
+        monkeypatch.setattr(copy, "chain", chain)
+        monkeypatch.setattr(copy, "shown", chain)
+
+    def answer() -> None:
+        watch._forget_known()
+        watch._on_group(GroupIs(1, copy.log, copy.sequence + 1, copy.chain.height, copy.chain.head))
+
+    for number in range(1, 1000):
+        come_to(begins + number)
+        watch._words.ahead["ben"] = copy.chain.height + 2
+        answer()
+    assert home.warnings == []
+    watch._words.ahead["ben"] = begins + 10_000
+    for number in range(1000, 1400):
+        come_to(begins + number)
+        answer()
+    assert [each.partition(" has seen more")[0] for each in home.warnings] == ["ben"]
+
+
+def test_a_server_that_names_a_head_which_it_does_not_show_is_told_of_and_asked_no_more(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has gone back in silence, and says that it has all of the group."""
+    home = village.homes[0]
+    ann = home.processes[0]
+    copy, watch, asked = ann.member.copy, ann.node.seals.watch, list[object]()
+    assert watch is not None
+    chain, sequence = copy.chain, copy.sequence
+    monkeypatch.setattr(type(copy), "is_less_shown", True)
+    monkeypatch.setattr(copy, "is_apart", True)
+
+    def lie(message: object, on_answer: Callable[[object], None]) -> None:
+        asked.append(message)
+        on_answer(GroupIs(1, copy.log, sequence, chain.height, chain.head))
+
+    monkeypatch.setattr(watch._line, "request", lie)
+    watch.look_at_group()
+    for _ in range(60):
+        village.house.clock.pass_time(10.0)
+        village.house.clock.run_due()
+    assert home.warnings == [LESS_SHOWN]
+    assert len(asked) == 1
 
 
 def test_of_many_runs_the_ends_are_forgotten_and_nothing_is_told_by_mistake(
