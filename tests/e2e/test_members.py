@@ -338,7 +338,9 @@ def test_of_a_server_that_does_not_answer_yet_nothing_else_is_told(own_town: Tow
     finally:
         town.signal(signal.SIGCONT)
     assert done.returncode == QUEUED
-    assert done.stderr.startswith("lanline: Not sent yet: The server has not answered in this time. It stays queued here")
+    assert done.stderr.startswith(
+        "lanline: Not sent yet: The server has not answered in this time. It stays queued here"
+    )
     assert town.run("ann", "send", "#lobby", "three").returncode == 0
     assert town.texts("ann", "#lobby") == ["one", "two", "three"]
 

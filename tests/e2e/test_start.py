@@ -81,6 +81,8 @@ def test_one_question_then_a_server_an_invite_and_the_chat_and_the_next_start_go
     first.wait_out("Your name: ")
     first.write("two words\n")
     first.wait_out("Your name: .*\n[^\n]+\n.*Your name: ")
+    first.write("me\n")
+    first.wait_out("Nobody can be called me: .*\n.*Your name: ")
     first.write("ana\n")
     first.wait_out("#lobby>")
     invite = shown_invite(first)

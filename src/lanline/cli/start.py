@@ -257,9 +257,10 @@ def _join(home: Path, link: InviteLink, nick: str) -> Joined:
         try:
             joined = run(join_server(home, str(link), nick, ""), on_uvloop=False)
         except RequestRefused as problem:
-            if problem.code is not RefusalCode.NAME_TAKEN:
+            if problem.code not in (RefusalCode.NAME_TAKEN, RefusalCode.INVALID):
                 raise
-            show_line(f"The name {nick} is taken on this server. Choose another one.")
+            is_taken = problem.code is RefusalCode.NAME_TAKEN
+            show_line(f"The name {nick} is taken on this server. Choose another one." if is_taken else str(problem))
             nick = _asked_name(None)
         else:
             return joined
