@@ -309,6 +309,7 @@ def test_who_is_banned_is_told_and_out(square: Square) -> None:
     assert square.run("", "admin", "ban", "ann", "--data", str(square.folder / "data")).returncode == 0
     assert ann.wait_end() == 1
     ann.wait_out("You are banned")
+    assert "words are kept" not in ann.out.text
 
 
 def test_what_a_muted_one_says_is_not_taken_and_can_be_said_again(square: Square) -> None:

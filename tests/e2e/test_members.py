@@ -328,6 +328,23 @@ def test_what_is_said_while_banned_stays_queued_and_goes_out_when_one_is_let_in_
     assert town.texts("ann", "#lobby") == ["let me in", "thanks"]
 
 
+def test_of_a_server_that_does_not_answer_yet_nothing_else_is_told(own_town: Town) -> None:
+    """It may be there, or killed a moment ago: nobody knows."""
+    town = own_town
+    assert town.run("ann", "send", "#lobby", "one", LANLINE_NODE_LINGER_S="120").returncode == 0
+    town.signal(signal.SIGSTOP)
+    try:
+        done = town.run("ann", "send", "#lobby", "two", "--timeout", "0.5")
+    finally:
+        town.signal(signal.SIGCONT)
+    assert done.returncode == QUEUED
+    assert done.stderr.startswith(
+        "lanline: Not sent yet: The server has not answered in this time. It stays queued here"
+    )
+    assert town.run("ann", "send", "#lobby", "three").returncode == 0
+    assert town.texts("ann", "#lobby") == ["one", "two", "three"]
+
+
 def test_killed_at_any_moment_a_message_is_said_once_or_never_and_in_order(own_town: Town) -> None:
     town = own_town
     chance = random.Random(3)

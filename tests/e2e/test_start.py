@@ -81,6 +81,8 @@ def test_one_question_then_a_server_an_invite_and_the_chat_and_the_next_start_go
     first.wait_out("Your name: ")
     first.write("two words\n")
     first.wait_out("Your name: .*\n[^\n]+\n.*Your name: ")
+    first.write("me\n")
+    first.wait_out("Nobody can be called me: .*\n.*Your name: ")
     first.write("ana\n")
     first.wait_out("#lobby>")
     invite = shown_invite(first)
@@ -138,10 +140,43 @@ def test_a_server_that_runs_is_used_and_stays(person: Person, tmp_path: Path) ->
         assert server.end() == 0
 
 
+def server_pid(person: Person) -> int:
+    return int(json.loads((person.data / "running.json").read_bytes())["pid"])
+
+
+def test_a_server_that_was_killed_runs_again_and_the_chat_goes_on(person: Person) -> None:
+    program = person.start("--name", "ana")
+    program.wait_out("#lobby>")
+    first = server_pid(person)
+    os.kill(first, signal.SIGKILL)
+    program.write("still here\n")
+    program.wait_out("The server had ended, and not by you. It runs again.")
+    program.wait_out("(?s)ana.*still here.*✓")
+    assert server_pid(person) != first
+    program.write(b"\x04")
+    program.wait_out("New password")
+    program.write("\n")
+    assert program.wait_end() == 0
+    assert "had ended before" not in told(program)
+    assert not has_server(person)
+
+
+def test_a_server_that_ends_at_each_start_is_left_alone(person: Person) -> None:
+    program = person.start("--name", "ana")
+    program.wait_out("#lobby>")
+    (person.data / "lanline.toml").write_text("port = no number")
+    os.kill(server_pid(person), signal.SIGKILL)
+    program.wait_out("The server ends again and again, and is not started any more")
+    program.write(b"\x03")
+    assert program.wait_end() == 0
+    assert "The server had ended before, and not by you" in told(program)
+
+
 def test_who_leaves_with_words_that_wait_is_told_how_to_go_on(person: Person) -> None:
     program = person.start("--name", "ana")
     program.wait_out("#lobby>")
-    os.kill(json.loads((person.data / "running.json").read_bytes())["pid"], signal.SIGKILL)
+    os.kill(server_pid(person), signal.SIGTERM)
+    program.wait_out("The server was stopped, and not by you")
     program.write("still here\n")
     program.wait_out("(?s)still here.*not sent yet")
     program.write(b"\x04")
@@ -160,7 +195,7 @@ def test_of_two_that_start_in_the_same_moment_the_later_one_uses_the_server_of_t
     for name, other in (names, names[::-1]):
         programs[name].write(f"this is {name}\n")
         programs[other].wait_out(f"this is {name}")
-    server = json.loads((person.data / "running.json").read_bytes())["pid"]
+    server = server_pid(person)
     starter = int(subprocess.run(["ps", "-o", "ppid=", "-p", str(server)], capture_output=True, check=True).stdout)
     [guest] = [each for each in programs.values() if each.process.pid != starter]
     leave(guest)

@@ -43,6 +43,10 @@ class Town:
             self._server.communicate(timeout=LIMIT_S)
             self._server = None
 
+    def signal(self, how: int) -> None:
+        assert self._server is not None
+        self._server.send_signal(how)
+
     def run(
         self, name: str, *words: str, given: str | bytes = "", **environment: str
     ) -> subprocess.CompletedProcess[str]:

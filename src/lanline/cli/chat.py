@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from lanline.cli.password import PASSWORD_VARIABLE
 from lanline.cli.running import DEFAULT_HOME, run
 
 if TYPE_CHECKING:
+    from lanline.cli.ownserver import OwnServer
     from lanline.client.joining import Joined
     from lanline.client.node.face import Face
     from lanline.client.pin import KnownServer
@@ -83,9 +85,14 @@ def _seal_in_rsa(home: Path, name: str) -> None:
     at_server(home, DEFAULT_TIMEOUT_S, lambda call: call.ask(SealInRsa(name)), with_group=True)
 
 
-def chat_at_terminal(folder: Path, place: str = "", server: str = "", name: str = "") -> bool:
-    """Whether the person may be asked something afterwards: they have not left by Ctrl+C."""
-    lacks_password, may_be_asked = run(_at_terminal(folder, place, server, name))
+def chat_at_terminal(
+    folder: Path, place: str = "", server: str = "", name: str = "", *, own: OwnServer | None = None
+) -> bool:
+    """Whether the person may be asked something afterwards: they have not left by Ctrl+C.
+
+    `own`: the server that this program runs, whose news is shown.
+    """
+    lacks_password, may_be_asked = run(_at_terminal(folder, place, server, name, own))
     if lacks_password and may_be_asked:
         from lanline.cli.password import offer_password
 
@@ -97,7 +104,7 @@ def is_terminal() -> bool:
     return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-async def _at_terminal(folder: Path, place: str, server: str, name: str) -> tuple[bool, bool]:
+async def _at_terminal(folder: Path, place: str, server: str, name: str, own: OwnServer | None) -> tuple[bool, bool]:
     """Asks whoever sits there when this home is nobody yet. Whether it made an account, still without a password; and
     whether the person may be asked for one.
     """
@@ -119,8 +126,16 @@ async def _at_terminal(folder: Path, place: str, server: str, name: str) -> tupl
     async with Face(node) as face:
         here = await _opened(face, place, _AT_TERMINAL_S)
         talk = TerminalChat(face, here)
-        await talk.run()
+        with contextlib.nullcontext() if own is None else own.telling(_from_thread(talk.tell)):
+            await talk.run()
     return lacks_password, not talk.was_interrupted
+
+
+def _from_thread(tell: Callable[[str], None]) -> Callable[[str], object]:
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    return lambda text: loop.call_soon_threadsafe(tell, text)
 
 
 async def _find_again(folder: Path, pin: KnownServer, server: str, name: str) -> None:

@@ -235,6 +235,8 @@ def _note(change: Change) -> None:
             show_note(text)
         case ConnectionLost(reason, is_own_doing=True):
             show_note(reason)
+        case ConnectionLost(reason, is_refused=True):
+            show_note(f"Connection lost: {reason}")
         case ConnectionLost(reason, is_for_good=False):
             show_note(f"Connection lost ({reason.rstrip('.')}); calling again.")
         case _:

@@ -1,4 +1,4 @@
-"""Owns the server of `lanline start`: one that runs already is used and stays, one of its own ends with it.
+"""Owns the server of `lanline start`: it ends with that command, and runs again when something else has ended it.
 
 Not what a server does: that is `lanline serve`, in a process of its own.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lanline.cli.nodecall import show_note
-from lanline.errors import InvalidInput, LinkError, StorageInUse, StorageUnusable
+from lanline.errors import InvalidInput, LanlineError, LinkError, StorageInUse, StorageUnusable
 from lanline.wholefile import make_folder, replace_whole
 
 if TYPE_CHECKING:
@@ -24,10 +25,15 @@ _READY_WITHIN_S = 30.0
 _ENDS_WITHIN_S = 25.0
 _LOOK_EVERY_S = 0.02
 _LOG_FILE = "server.log"
+_WATCHED_EVERY_S = 0.25
+_PAUSES_S = (0.0, 1.0, 5.0)
+"""Before each new start of one that was killed or has failed; after the last it stays away."""
+_IS_WELL_AFTER_S = 60.0
+"""What ends it then is no failure of its start: the pauses begin anew."""
 
 
 @contextlib.contextmanager
-def own_server(folder: DataFolder, port: int | None, meanwhile: Callable[[], None]) -> Iterator[None]:
+def own_server(folder: DataFolder, port: int | None, meanwhile: Callable[[], None]) -> Iterator[OwnServer]:
     """Ends with us, however we end. `meanwhile` is what can be done until it is ready.
 
     Raises StorageInUse where another one has the folder; LanlineError where it cannot begin.
@@ -35,25 +41,108 @@ def own_server(folder: DataFolder, port: int | None, meanwhile: Callable[[], Non
     log = _log_of(folder.path)
     if port is not None:
         _keep_port(folder.path, port)
-    process, is_ready = _launched(folder.path, log), False
+    log.write_bytes(b"")
+    server = OwnServer(folder, log)
     try:
         meanwhile()
-        _wait_ready(process, folder, log)
-        is_ready = True
-        yield
+        server.wait_ready()
+        server.watch()
+        yield server
     finally:
-        assert process.stdin is not None
-        if process.poll() is not None and is_ready:
-            show_note(f"The server had ended before, and not by you; {log} may say why.")
-        process.stdin.close()
+        server.end()
+
+
+class OwnServer:
+    """Its process; and the next one, where something has ended that."""
+
+    def __init__(self, folder: DataFolder, log: Path) -> None:
+        self._folder = folder
+        self._log = log
+        self._process = _launched(folder.path, log)
+        self._began = time.monotonic()
+        self._watcher = threading.Thread(target=self._keep_up, daemon=True)
+        self._is_left = threading.Event()
+        self._tell: Callable[[str], object] = show_note
+        self._tells = threading.Lock()
+
+    def wait_ready(self) -> None:
+        limit = time.monotonic() + _READY_WITHIN_S
+        while (running := self._folder.read_running()) is None or running.pid != self._process.pid:
+            if self._process.poll() is not None:
+                reason = self._log.read_text(errors="replace").rpartition("lanline: ")[2].strip()
+                kind = StorageInUse if self._process.returncode == StorageInUse.exit_status else LinkError
+                raise kind(reason or f"The server ended at once; {self._log} may say why.")
+            if time.monotonic() > limit:
+                raise LinkError(
+                    f"The server is not ready after {_READY_WITHIN_S:.0f} seconds; {self._log} may say why."
+                )
+            if self._is_left.wait(_LOOK_EVERY_S):
+                return
+
+    def watch(self) -> None:
+        """From now on it is started again where it was killed or has failed."""
+        self._watcher.start()
+
+    @contextlib.contextmanager
+    def telling(self, tell: Callable[[str], object]) -> Iterator[None]:
+        """Meanwhile what becomes of it is told by `tell`, from a thread of its own."""
+        with self._tells:
+            self._tell = tell
         try:
-            process.wait(_ENDS_WITHIN_S)
+            yield
+        finally:
+            with self._tells:
+                self._tell = show_note
+
+    def end(self) -> None:
+        self._is_left.set()
+        if self._watcher.ident is not None:
+            self._watcher.join()
+            if self._process.poll() is not None:
+                show_note(f"The server had ended before, and not by you; {self._log} may say why.")
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(_ENDS_WITHIN_S)
         except subprocess.TimeoutExpired:
-            process.kill()
+            self._process.kill()
+
+    def _keep_up(self) -> None:
+        pauses = iter(_PAUSES_S)
+        while self._wait_failed():
+            if time.monotonic() - self._began > _IS_WELL_AFTER_S:
+                pauses = iter(_PAUSES_S)
+            pause_s = next(pauses, None)
+            if pause_s is None:
+                self._say(f"The server ends again and again, and is not started any more; {self._log} may say why.")
+                return
+            if self._is_left.wait(pause_s):
+                return
+            self._start_again()
+
+    def _wait_failed(self) -> bool:
+        """False: we are to end; or it was stopped, or gave way to another one, and stays away."""
+        while not self._is_left.wait(_WATCHED_EVERY_S):
+            status = self._process.poll()
+            if status == 0:
+                self._say("The server was stopped, and not by you. To have it back, leave and type: lanline start")
+            if status is not None:
+                return status not in (0, StorageInUse.exit_status)
+        return False
+
+    def _start_again(self) -> None:
+        self._process, self._began = _launched(self._folder.path, self._log), time.monotonic()
+        with contextlib.suppress(LanlineError):  # it has ended again, or still begins: both are seen next
+            self.wait_ready()
+            if not self._is_left.is_set():
+                self._say("The server had ended, and not by you. It runs again.")
+
+    def _say(self, text: str) -> None:
+        with self._tells:
+            self._tell(text)
 
 
 def _launched(data: Path, log: Path) -> subprocess.Popen[bytes]:
-    log.write_bytes(b"")
     with log.open("ab") as told:  # of two at once, each writes behind the other
         # Its input is a pipe that nobody writes to: however we end, it ends, and the server with it. In a session of
         # its own: Ctrl+C at this terminal ends the chat first.
@@ -86,15 +175,3 @@ def _keep_port(data: Path, port: int) -> None:
         replace_whole(settings, f"port = {port}\n".encode())
     elif read_config(settings, {}).port != port:
         raise InvalidInput(f"The port of this server stands in {settings}: change it there.")
-
-
-def _wait_ready(process: subprocess.Popen[bytes], folder: DataFolder, log: Path) -> None:
-    limit = time.monotonic() + _READY_WITHIN_S
-    while (running := folder.read_running()) is None or running.pid != process.pid:
-        if process.poll() is not None:
-            reason = log.read_text(errors="replace").rpartition("lanline: ")[2].strip()
-            kind = StorageInUse if process.returncode == StorageInUse.exit_status else LinkError
-            raise kind(reason or f"The server ended at once; {log} may say why.")
-        if time.monotonic() > limit:
-            raise LinkError(f"The server is not ready after {_READY_WITHIN_S:.0f} seconds; {log} may say why.")
-        time.sleep(_LOOK_EVERY_S)

@@ -12,6 +12,10 @@ from collections.abc import Sequence
 
 _UP, _DOWN = {"\x1b[A", "\x1bOA"}, {"\x1b[B", "\x1bOB"}
 _ENTER, _END, _ERASE = {"\r", "\n"}, {"\x04", ""}, {"\x7f", "\b"}
+_ESCAPE = {"\x1b", "\x1b\x1b"}
+_FINAL_BYTES = bytes(range(0x40, 0x7F))
+_SEQUENCE_S = 0.1
+"""The bytes of one key come together, however slow the way."""
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 """What is longer than the line is cut off by the terminal."""
 Row = tuple[str, str]
@@ -31,9 +35,13 @@ def choose_row(rows: Sequence[Row]) -> int | None:
         while (key := _key(terminal)) not in _END:
             if key in _ENTER and chosen is not None:
                 return chosen
+            if key in _ESCAPE and not typed:
+                return None
             told = ""
             if key in _ENTER:
                 chosen, typed, told = 0, "", f"Type one of {', '.join(letter for letter, _ in rows)}."
+            elif key in _ESCAPE:
+                chosen, typed = 0, ""
             elif key in _UP | _DOWN:
                 chosen, typed = ((chosen or 0) + (1 if key in _DOWN else -1)) % len(rows), ""
             else:
@@ -60,11 +68,35 @@ def _meant(rows: Sequence[Row], typed: str) -> int | None:
 
 
 def _key(terminal: int) -> str:
-    select.select([terminal], [], [])  # what ran here before may have left it as one that does not block
-    first = os.read(terminal, 1)
-    if first != b"\x1b":
-        return first.decode("utf-8", "replace")
-    return (first + os.read(terminal, 2)).decode("utf-8", "replace")
+    """One letter, one sequence of a key that has no letter, or nothing at the end of the input."""
+    key = _read(terminal, None)
+    if key == b"\x1b":
+        key += _sequence(terminal)
+    while _is_cut(key) and (more := _read(terminal, None)):
+        key += more
+    return key.decode("utf-8", "replace")
+
+
+def _sequence(terminal: int) -> bytes:
+    """What belongs to the Esc that has come; empty where the person has typed it."""
+    found = _read(terminal, _SEQUENCE_S)
+    if found in (b"[", b"O"):
+        while more := _read(terminal, _SEQUENCE_S):
+            found += more
+            if more in _FINAL_BYTES:
+                break
+    return found
+
+
+def _is_cut(key: bytes) -> bool:
+    """A letter of several bytes, of which some are still to come."""
+    return bool(key) and key[0] >= 0xC0 and len(key) < 2 + (key[0] >= 0xE0) + (key[0] >= 0xF0)
+
+
+def _read(terminal: int, limit_s: float | None) -> bytes:
+    # Looked at first: what ran here before may have left it as one that does not block.
+    ready, _, _ = select.select([terminal], [], [], limit_s)
+    return os.read(terminal, 1) if ready else b""
 
 
 class _Drawing:

@@ -19,7 +19,7 @@ import typer
 from lanline.cli.chathome import HomeOption
 from lanline.cli.folders import DEFAULT_DATA
 from lanline.cli.nodecall import expanded, home_folder, show_line, tell_notice
-from lanline.cli.ownserver import own_server
+from lanline.cli.ownserver import OwnServer, own_server
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StillQueued, StorageInUse
 from lanline.wholefile import replace_whole
@@ -88,18 +88,18 @@ def start(
             chat_at_terminal(mine)
             return
         unsent: StillQueued | None = None
-        with _server(folder, port, mine, serves=serves) as is_ours:
+        with _server(folder, port, mine, serves=serves) as own:
             is_new = _enter(folder, mine, nick)
             may_be_asked = False
             try:
-                may_be_asked = chat_at_terminal(mine)
+                may_be_asked = chat_at_terminal(mine, own=own)
             except StillQueued as problem:
                 unsent = problem
             if is_new and may_be_asked:
                 offer_password(mine)
-            if is_ours:
+            if own is not None:
                 show_line("Stopping the server …")
-        _say_how_to_go_on(folder.path, mine, is_ours=is_ours)
+        _say_how_to_go_on(folder.path, mine, is_ours=own is not None)
         if unsent is not None:
             raise unsent
 
@@ -134,38 +134,38 @@ def _unless_usual(option: str, path: Path, usual: Path) -> str:
 
 
 @contextlib.contextmanager
-def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -> Iterator[bool]:
-    """Whether it is ours, and ends with us."""
+def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -> Iterator[OwnServer | None]:
+    """None: it is not ours, and stays when we end."""
     if _runs(folder):
         _follow(home, folder)
-        yield False
+        yield None
         return
     if not serves:
         raise LinkError(f"No server runs on {folder.path}. Start it: lanline serve --data {folder.path}")
     waits, go = os.pipe()
     node = threading.Thread(target=_start_node, args=(home, waits), daemon=True)
     with contextlib.ExitStack() as until_left:
-        is_ours = _started(folder, port, node, until_left)
+        own = _started(folder, port, node, until_left)
         _follow(home, folder)
         os.close(go)
         node.join()
-        yield is_ours
+        yield own
 
 
-def _started(folder: DataFolder, port: int | None, node: threading.Thread, until_left: contextlib.ExitStack) -> bool:
-    """False: another one was, in the same moment."""
+def _started(
+    folder: DataFolder, port: int | None, node: threading.Thread, until_left: contextlib.ExitStack
+) -> OwnServer | None:
+    """None: another one was, in the same moment."""
     limit = time.monotonic() + _OTHER_IS_READY_WITHIN_S
     while True:
         try:
-            until_left.enter_context(own_server(folder, port, lambda: _load_chat(node)))
+            return until_left.enter_context(own_server(folder, port, lambda: _load_chat(node)))
         except StorageInUse:
             if time.monotonic() > limit:
                 raise
             time.sleep(_LOOK_EVERY_S)
             if _runs(folder):
-                return False
-        else:
-            return True
+                return None
 
 
 def _runs(folder: DataFolder) -> bool:
@@ -257,9 +257,10 @@ def _join(home: Path, link: InviteLink, nick: str) -> Joined:
         try:
             joined = run(join_server(home, str(link), nick, ""), on_uvloop=False)
         except RequestRefused as problem:
-            if problem.code is not RefusalCode.NAME_TAKEN:
+            if problem.code not in (RefusalCode.NAME_TAKEN, RefusalCode.INVALID):
                 raise
-            show_line(f"The name {nick} is taken on this server. Choose another one.")
+            is_taken = problem.code is RefusalCode.NAME_TAKEN
+            show_line(f"The name {nick} is taken on this server. Choose another one." if is_taken else str(problem))
             nick = _asked_name(None)
         else:
             return joined

@@ -26,7 +26,7 @@ from lanline.model.accounts import FINGERPRINT_BYTES, Account, AccountId, Device
 from lanline.model.invites import Invite, shown_id
 from lanline.model.journal import Deed, NewJournalEntry
 from lanline.model.logs import Cursor, LogId
-from lanline.model.names import checked_name, folded_name
+from lanline.model.names import check_new_name, checked_name, folded_name
 from lanline.model.rooms import Direct
 from lanline.storage.api import Transaction, View
 from lanline.ticket import Steps
@@ -174,6 +174,7 @@ class SignIn:
             is_invited, known = yield from core.store.read(partial(self._look, asked, account)).wait()
             may_make = is_invited or core.settings.is_open
             if account is None and may_make:
+                check_new_name(name)
                 if not is_invited:
                     core.open_joins.take(asked.host, len(core.accounts), core.clock.now())
                 if asked.password:  # without one the account has the devices that know its key, and no other

@@ -25,6 +25,14 @@ def checked_name(text: str) -> str:
     return _checked(text, "A nickname", MAX_NAME_LENGTH)
 
 
+def check_new_name(name: str) -> None:
+    """Of an account that is about to be made; those that are there keep theirs. Raises InvalidInput."""
+    if name.endswith("."):
+        raise InvalidInput("A nickname does not end with a dot: it would be taken for the end of a sentence.")
+    if folded_name(name) in _FOLDED_WORDS:
+        raise InvalidInput(f"Nobody can be called {name}: it would be taken for the word. Choose another name.")
+
+
 def checked_room_name(text: str) -> str:
     if not text.startswith("#"):
         raise InvalidInput("The name of a room begins with '#', as in '#lab'.")
@@ -43,6 +51,9 @@ def folded_name(name: str) -> str:
 def _folded_digit(character: str) -> str:
     value = unicodedata.decimal(character, None)
     return character if value is None else str(value)
+
+
+_FOLDED_WORDS = frozenset(map(folded_name, ("all", "everybody", "everyone", "here", "me")))
 
 
 def _checked(text: str, what: str, most_chars: int) -> str:

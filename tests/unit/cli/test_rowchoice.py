@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tty
 from collections.abc import Callable, Iterator
 
@@ -35,6 +36,10 @@ def frames(shown: str) -> list[list[str]]:
     return [drawn.split("\x1b[?7h")[0].split("\n")[:-1] for drawn in shown.split("\x1b[?7l")[1:]]
 
 
+def typed(shown: str) -> list[str]:
+    return re.findall(r"Enter(?: \([^)]*\))?: ([^\x1b]*)\x1b\[\?7h", shown)
+
+
 def test_more_rows_than_lines_are_shown_around_the_chosen_one(
     choose: Choose, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,3 +60,22 @@ def test_a_number_of_two_digits_is_typed(choose: Choose) -> None:
 def test_the_beginning_of_a_text_is_typed_and_nonsense_chooses_nothing(choose: Choose) -> None:
     assert choose(b"nonsense\rfilm 7\r") == 6
     assert choose(b"\x04") is None
+
+
+def test_escape_alone_chooses_nothing(choose: Choose) -> None:
+    assert choose(b"\x1b") is None
+
+
+def test_escape_first_takes_away_what_was_typed(choose: Choose, capsys: pytest.CaptureFixture[str]) -> None:
+    assert choose(b"fi\x1b\x1b\x1b\x1b") is None
+    assert typed(capsys.readouterr().out) == ["", "f", "fi", ""]
+
+
+def test_keys_without_a_letter_are_none(choose: Choose, capsys: pytest.CaptureFixture[str]) -> None:
+    choose(b"fi\x1b[1;5C\x1b[3~\x1bx\x04")
+    assert typed(capsys.readouterr().out)[-1] == "fi"
+
+
+def test_a_letter_of_several_bytes_is_one_letter(choose: Choose, capsys: pytest.CaptureFixture[str]) -> None:
+    choose("éü日".encode() + b"\x7f\x04")
+    assert typed(capsys.readouterr().out) == ["", "é", "éü", "éü日", "éü"]

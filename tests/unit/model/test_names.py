@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanline.errors import InvalidInput
-from lanline.model.names import checked_name, checked_room_name, folded_name
+from lanline.model.names import check_new_name, checked_name, checked_room_name, folded_name
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,19 @@ def test_unfit_name_is_refused_with_a_sentence(name: str) -> None:
         checked_name(name)
     assert str(refusal.value).isprintable()
     assert str(refusal.value).endswith(".")
+
+
+@pytest.mark.parametrize("name", ["all", "ALL", "a11", "Everyone", "everybody", "here", "Me", "bo.", "J.R."])
+def test_who_is_called_so_keeps_the_name_and_nobody_new_gets_it(name: str) -> None:
+    assert checked_name(name) == name
+    with pytest.raises(InvalidInput) as refusal:
+        check_new_name(name)
+    assert str(refusal.value).endswith(".")
+
+
+@pytest.mark.parametrize("name", ["ann", "mel", "alla", "there", "J.R", "bo_", "bo-"])
+def test_names_that_only_resemble_a_word_are_given_out(name: str) -> None:
+    check_new_name(name)
 
 
 def test_room_name_begins_with_a_hash_and_counts_it() -> None:

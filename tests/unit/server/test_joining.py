@@ -133,6 +133,18 @@ def test_a_taken_name_is_told_where_anybody_may_join(house: House) -> None:
     assert said(guesser) == "This is not the password of ann. Try again, or choose another name."
 
 
+def test_a_name_that_is_taken_for_a_word_is_given_to_nobody_new(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr("lanline.core.signin.check_new_name", lambda name: None)
+        assert join(house.greet("one"), "me") == "me"
+    assert join(house.greet("two"), "me") == "me", "another device"
+    stranger = house.greet("stranger")
+    for name in ("all", "bo."):
+        assert join(stranger, name) is RefusalCode.INVALID
+    assert said(stranger) == "A nickname does not end with a dot: it would be taken for the end of a sentence."
+    assert join(stranger, "bo") == "bo"
+
+
 def test_a_name_that_looks_the_same_is_taken(house: House) -> None:
     house.join("olaf")
     assert join(house.greet("stranger"), "OIaf", "a wrong password") is RefusalCode.NAME_TAKEN

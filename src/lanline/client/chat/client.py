@@ -160,7 +160,7 @@ class ChatClient:
         """Why there is no connection, or why the server takes nothing just now; a sentence."""
         problem = "" if self._connector is None else self._connector.last_problem
         if not problem and self.is_signed_in:
-            return "The server is there, and has not taken it in this time."
+            return "The server has not answered in this time."
         return problem or f"The server at {self.server.place} does not answer."
 
     @property

@@ -369,10 +369,13 @@ class Conversations:
     def recount_all(self) -> None:
         """Whose words count is another now."""
         for track in self._tracks.values():
-            before = track.shown
-            self._recount(track)
-            if track.shown != before:
-                self._tell(events.ConversationChanged(track.shown))
+            self.recount(track)
+
+    def recount(self, track: Track) -> None:
+        before = track.shown
+        self._recount(track)
+        if track.shown != before:
+            self._tell(events.ConversationChanged(track.shown))
 
     def _recount(self, track: Track) -> None:
         shown, unread = track.shown, 0

@@ -228,6 +228,7 @@ class LogReader:
         own = self._conversations.account
         opened = messages_of_entries(track.shown, changed, own, self._ignored, self._seals.why_unread)
         self._tell(events.EntriesOpened(log, opened))
+        self._conversations.recount(track)  # what opened may be no news
 
     def end_link(self) -> None:
         """What is held comes again on the next one; what is on its way to the disk arrives there."""

@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from lanline.client.chat.database import KEEP_FACT, CrashPoint, Database
 from lanline.client.chat.restored.lost import drop_returned, put_hash, put_sealed, said_by_account, set_aside_others
-from lanline.client.chat.sealed.content import DOUBTED
+from lanline.client.chat.sealed.content import DOUBTED, NO_NEWS_BEGINS
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import ProtocolViolation, RefusalCode
 from lanline.wire.chat.entries import LogEntry
@@ -59,7 +59,8 @@ _TOPIC = (
 )
 _UNREAD = (
     "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
-    "AND account NOT IN (SELECT account FROM ignored) AND suite NOT IN ('epoch/1', 'key/1', 'again')"
+    "AND account NOT IN (SELECT account FROM ignored) AND suite NOT IN ('epoch/1', 'key/1', 'again') "
+    "AND substr(content, 1, 11) NOT IN (?, ?, ?)"
 )
 
 
@@ -296,8 +297,8 @@ class History:
         return rows[0] if rows else None
 
     def unread(self, log: int, after: int, through: int, own: int) -> int:
-        """How many of others, but of those who are ignored."""
-        return int(self.database.read(_UNREAD, (log, after, through, own))[0][0])
+        """How many are news: of others, but of those who are ignored."""
+        return int(self.database.read(_UNREAD, (log, after, through, own, *NO_NEWS_BEGINS))[0][0])
 
 
 class OutboxRows:

@@ -306,7 +306,8 @@ class ChatNode:
     def on_history_problem(self, _session: ClientSession, problem: HistoryProblem) -> None:
         self.tell(events.HistoryFailed(str(problem)))
 
-    def on_ended(self, session: ClientSession, reason: str, *, is_for_good: bool) -> None:
+    def on_ended(self, session: ClientSession, reason: str, by_server: CloseCode | None) -> None:
+        """`chat.md`, section 13."""
         if session is self.line.session:
             self.line.session = None
         elif session is self._coming:
@@ -316,7 +317,8 @@ class ChatNode:
         else:
             return
         self._on_offline()
-        self.tell(events.ConnectionLost(reason, is_for_good))
+        for_good, refused = by_server is CloseCode.DONE, by_server is CloseCode.IDENTITY_REJECTED
+        self.tell(events.ConnectionLost(reason, is_for_good=for_good, is_refused=refused))
 
     def _on_offline(self) -> None:
         self.outbox.end_link()

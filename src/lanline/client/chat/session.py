@@ -99,7 +99,7 @@ class SessionOwner(Protocol):
 
     def on_history_problem(self, _session: ClientSession, problem: HistoryProblem) -> None: ...
 
-    def on_ended(self, session: ClientSession, reason: str, *, is_for_good: bool) -> None: ...
+    def on_ended(self, session: ClientSession, reason: str, by_server: CloseCode | None) -> None: ...
 
 
 class ClientSession:
@@ -229,7 +229,7 @@ class ClientSession:
             case MessageReceived(_, payload):
                 self._on_payload(payload)
             case LinkClosed(code, reason, by_peer):
-                self._end(safe_line(reason), is_for_good=by_peer and code is CloseCode.DONE)
+                self._end(safe_line(reason), by_server=code if by_peer else None)
             case MessagesDelivered(Channel.CHAT, through):
                 self._delivered = through
                 self._check_delivered()
@@ -315,18 +315,20 @@ class ClientSession:
             self._fail_requests("The connection was closed.")
 
     def _end(
-        self, reason: str, code: CloseCode | None = None, told: str | None = None, *, is_for_good: bool = False
+        self,
+        reason: str,
+        code: CloseCode | None = None,
+        told: str | None = None,
+        *,
+        by_server: CloseCode | None = None,
     ) -> None:
-        """The link has ended or, with a code, is ended here; `told` goes to the server in place of the reason.
-
-        For good: chat.md, section 13.
-        """
+        """The link has ended or, with a code, is ended here; `told` goes to the server in place of the reason."""
         if not self._stop():
             return
         if code is not None:
             self._link.close(code, reason if told is None else told)
         self._fail_requests(reason or "The connection was lost.")
-        self._owner.on_ended(self, reason, is_for_good=is_for_good)
+        self._owner.on_ended(self, reason, by_server)
 
     def _stop(self) -> bool:
         """First of all, since closing reports events of its own."""

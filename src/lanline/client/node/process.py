@@ -91,7 +91,7 @@ class HomeNode:
                     other.close()
                     os.close(handle)
                     raise NodeRuns(f"Another process has {self._home} open.") from None
-                if asyncio.get_running_loop().time() > limit:
+                if asyncio.get_running_loop().time() > limit and not is_paused(self._home):
                     os.close(handle)
                     raise HistoryProblem(f"Another program has held {self._home} for too long. Try again.") from None
                 await asyncio.sleep(_LOCK_AGAIN_S)
@@ -186,7 +186,8 @@ class HomeNode:
     async def result_of(self, command: AnyCommand) -> Result:
         assert self._service is not None
         if isinstance(command, Stop):
-            self._begins_anew = command.begins_anew and self._linger_s is None
+            stays = self._linger_s is None or any(face.follows for face in self._faces)
+            self._begins_anew = command.begins_anew and stays
             self._passphrase = command.passphrase
             self._stop.set()
             return Done()

@@ -133,7 +133,7 @@ def _opened_log(home: Path) -> int:
 
 @contextlib.contextmanager
 def node_paused(home: Path, passphrase: str | None = None) -> Iterator[None]:
-    """No node has it open meanwhile: one that is kept opens it again afterwards, any other ends.
+    """No node has it open meanwhile: one that is kept, or shown by a face, opens it again afterwards; any other ends.
 
     `passphrase`: what the keys lie under afterwards; empty: nothing. None: the same as before.
     """
@@ -146,7 +146,9 @@ def node_paused(home: Path, passphrase: str | None = None) -> Iterator[None]:
 
 
 def stop_node(home: Path, *, begins_anew: bool = False, passphrase: str | None = None) -> bool:
-    """False when none runs. Returns when it has ended. `begins_anew`: one that is kept opens the home again then."""
+    """False when none runs. Returns when it has ended. `begins_anew`: one that is kept, or shown by a face, opens the
+    home again then.
+    """
     limit = time.monotonic() + _LIMIT_S
     while (end := connected(home)) is None:
         if not is_owned(home) or time.monotonic() > limit:

@@ -48,6 +48,8 @@ class ConnectionLost(msgspec.Struct, frozen=True, tag=True):
     """The account went offline everywhere, maybe by another program: to come back is for the person to decide."""
     is_own_doing: bool = False
     """This device has ended it to begin another one at once: nothing is lost, and `reason` says why."""
+    is_refused: bool = False
+    """The server lets this account or device in no more: what it answers to the next call is the end."""
 
 
 class CallFailed(msgspec.Struct, frozen=True, tag=True):

@@ -75,6 +75,9 @@ class Notices:
             # Of a connection that was lost for good the end of the program tells.
             case ConnectionLost(reason, is_own_doing=True):
                 return [reason]
+            case ConnectionLost(reason, is_refused=True):
+                self._told_away = True
+                return [f"Connection lost: {reason}"]
             case ConnectionLost(reason, is_for_good=False) | CallFailed(reason):
                 return self._away(reason)
             case _:

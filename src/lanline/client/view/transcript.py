@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from lanline.client.view.edits import folded, target_of
-from lanline.client.view.rendering import words_of
 from lanline.client.view.values import Conversation, Message
 from lanline.client.view.view import View
 
@@ -53,12 +52,12 @@ class Transcript:
         if conversation.head and not conversation.delivered:
             return  # just joined: what was said is on its way
         self._visited.add(conversation.log)
-        unread = min(conversation.unread, _MAX_AT_ONCE if conversation.read else _CONTEXT)
-        messages = self._committed(conversation.log, _CONTEXT + unread)
-        if conversation.unread > unread:
-            self._screen.tell(
-                f"{conversation.unread - unread:,} messages were said before these: /history N shows them."
-            )
+        since_read = max(0, conversation.delivered - conversation.read)
+        most = _MAX_AT_ONCE if conversation.read else _CONTEXT
+        messages = self._committed(conversation.log, _CONTEXT + min(since_read, most))
+        left = conversation.unread - sum(each.is_news and each.sequence > conversation.read for each in messages)
+        if left > 0:
+            self._screen.tell(f"{left:,} messages were said before these: /history N shows them.")
         elif conversation.log in self._entered and messages and messages[0].sequence > 1:
             self._screen.tell(f"{messages[0].sequence - 1:,} earlier lines: /history N shows them.")
         self._entered.discard(conversation.log)
@@ -131,7 +130,7 @@ def unread_of(view: View, conversation: Conversation) -> list[Message]:
     return [
         each
         for each in view.messages(conversation.log, last=1000)
-        if each.sequence > conversation.read and not each.is_own and each.is_said and words_of(each)
+        if each.sequence > conversation.read and each.is_news
     ]
 
 

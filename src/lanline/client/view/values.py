@@ -9,7 +9,7 @@ from enum import Enum
 
 import msgspec
 
-from lanline.model.content import Content, Note
+from lanline.model.content import Content, Delete, Edit, Note, Reaction
 from lanline.model.rooms import Access, Role
 
 
@@ -89,6 +89,11 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         """It is for the eyes of this person."""
         return not (self.is_ignored or isinstance(self.content, NoWords))
 
+    @property
+    def is_news(self) -> bool:
+        """It counts as unread until it was read: new words of somebody else, not what becomes of earlier ones."""
+        return not self.is_own and self.is_said and not isinstance(self.content, Edit | Delete | Reaction)
+
     def is_for(self, conversation: Conversation) -> bool:
         return self.log == conversation.log or (self.log is None and self.destination == conversation.title)
 
@@ -134,7 +139,7 @@ class Conversation(msgspec.Struct, frozen=True):
     others_delivered: int = 0
     others_read: int = 0
     unread: int = 0
-    """Messages of others on this device that were not read."""
+    """Messages of others on this device that were not read: those that are news."""
     is_open: bool = True
     """False: left, or sent away. What was said stays readable here."""
     number: int = 0

@@ -182,7 +182,7 @@ class View:
         conversation = self._conversations.get(log)
         if conversation is None or through <= conversation.read:
             return
-        unread = sum(each.sequence > through and not each.is_own and each.is_said for each in self._recent.get(log, []))
+        unread = sum(each.sequence > through and each.is_news for each in self._recent.get(log, []))
         self._conversations[log] = msgspec.structs.replace(conversation, read=through, unread=unread)
         self._send_read(log, through)
 
@@ -243,7 +243,7 @@ class View:
         del kept[:-MAX_KEPT]
         conversation, through = self._conversations.get(log), messages[-1].sequence
         if conversation is not None:
-            unread = sum(not each.is_own and each.is_said and each.sequence > conversation.read for each in messages)
+            unread = sum(each.sequence > conversation.read and each.is_news for each in messages)
             self._conversations[log] = msgspec.structs.replace(
                 conversation,
                 delivered=through,
@@ -347,7 +347,8 @@ def problem_of(error: LanlineError) -> Problem:
 
 def recent_of(conversation: Conversation, read: Callable[[int], Iterable[Message]]) -> tuple[Message, ...]:
     """What of a conversation stands in a snapshot; `read` gives so many of the newest messages."""
-    wanted = min(conversation.unread, _MAX_UNREAD) + _CONTEXT if conversation.is_open else _CONTEXT
+    since_read = max(0, conversation.delivered - conversation.read) if conversation.is_open else 0
+    wanted = min(since_read, _MAX_UNREAD) + _CONTEXT
     return tuple(each for each in read(wanted) if each.sequence)
 
 

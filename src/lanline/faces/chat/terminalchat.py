@@ -81,6 +81,9 @@ class TerminalChat:
         """The person has left by Ctrl+C, and wants no more questions."""
         return self._lines.was_interrupted
 
+    def tell(self, sentence: str) -> None:
+        self._screen.tell(sentence)
+
     async def run(self) -> None:
         """Until the person leaves, or it cannot go on, which raises the reason. Raises StillQueued in the end."""
         with telling_queued(lambda: queued(self._view)):

@@ -21,6 +21,7 @@ class PathMtu:
     __slots__ = (
         "_base",
         "_floor",
+        "_known",
         "_most",
         "_probe",
         "_probe_bytes",
@@ -34,6 +35,8 @@ class PathMtu:
     def __init__(self, base: int, floor: int, most: int) -> None:
         self.current = self._base = base
         self._floor = min(base, floor)
+        self._known = base
+        """The largest that has passed, until it is found to pass no more."""
         self._most = most
         self._probe: int | None = None
         self._probe_bytes = 0
@@ -70,6 +73,7 @@ class PathMtu:
 
     def on_probe_arrived(self) -> None:
         self.current = self._probe_bytes
+        self._known = max(self._known, self.current)
         self.larger = self._step_above(self.current)
         self._probe = None
         self._tries = 0
@@ -81,6 +85,8 @@ class PathMtu:
             self._tries = 0
             step, tried = self._step_above(self.current), self.larger
             self.larger = step
+            if self._probe_bytes <= self._known:
+                self._known = self.current
             if tried == step:  # else the next size is less than what was tried: at once
                 self._probe_from = now + (RECOVER_AFTER_S if self.is_lowered else SEARCH_AGAIN_AFTER_S)
 
@@ -88,9 +94,8 @@ class PathMtu:
         """True when the size was lowered: whatever is larger has to be sent anew in smaller packets."""
         if in_a_row < _TIMEOUTS_TO_SHRINK or largest_in_flight <= self._floor or self.current == self._floor:
             return False
-        before = max(self.current, self.larger or 0) if self.is_doubtful else self.current
         self.current = self._base if self.current > self._base else self._floor
-        self.larger = before
+        self.larger = self._known
         self.is_doubtful = True
         self._probe_from = math.inf
         self._probe, self._tries = None, 0

@@ -177,7 +177,11 @@ def direct(head: int = 0, delivered: int = 0, read: int = 0, others: tuple[int, 
 
 
 def entry(sequence: int, account: int = BEN, text: str = "", entry_id: bytes | None = None) -> LogEntry:
-    suite, sealed = seal(Text(text or f"text {sequence}"))
+    return entry_of(sequence, Text(text or f"text {sequence}"), account, entry_id)
+
+
+def entry_of(sequence: int, content: Content, account: int = BEN, entry_id: bytes | None = None) -> LogEntry:
+    suite, sealed = seal(content)
     name = entry_id or sequence.to_bytes(16, "big")
     return LogEntry(sequence, name, account, account * 100, START_MS + sequence, suite, sealed)
 

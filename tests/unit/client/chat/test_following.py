@@ -9,7 +9,7 @@ from lanline.client.chat.following import FETCHED_AT_FIRST
 from lanline.client.view import events
 from lanline.client.view.values import MessageState, Unreadable
 from lanline.errors import CloseCode
-from lanline.model.content import Text
+from lanline.model.content import Delete, Edit, Reaction, Text
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.conversations import ConversationChanged, ConversationGone, Conversations, MemberChanged
 from lanline.wire.chat.directory import PeopleChanged, Person
@@ -34,6 +34,7 @@ from unit.client.chat.stage import (
     Stage,
     direct,
     entry,
+    entry_of,
     lab,
     people_table,
     person,
@@ -338,6 +339,20 @@ def test_what_was_left_unread_is_so_after_a_restart() -> None:
     stage.restart()
     stage.connect(lab(head=2, delivered=2))
     assert stage.node.conversations.all[0].unread == 2
+
+
+def test_what_becomes_of_earlier_words_is_not_unread() -> None:
+    stage = Stage()
+    link = stage.connect(lab(head=1))
+    link.say(said(LAB, 1))
+    stage.node.reader.mark_read(LAB, 1)
+    first = (1).to_bytes(16, "big")
+    later = [entry_of(2, Reaction(first, "👍")), entry_of(3, Edit(first, "better")), entry_of(4, Delete(first))]
+    link.say(Entries(LAB, (*later, entry(5))))
+    assert stage.node.conversations.all[0].unread == 1
+    stage.restart()
+    stage.connect(lab(head=5, delivered=5, read=1))
+    assert stage.node.conversations.all[0].unread == 1
 
 
 # Earlier.

@@ -221,6 +221,20 @@ def test_one_that_is_kept_waits_while_its_keys_are_changed_and_opens_them_afterw
     running.stop()
 
 
+def test_one_that_a_chat_shows_opens_its_keys_again_after_they_were_changed(
+    home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "")  # the node sets it, in this same program
+    running = run(linger_s=60.0)
+    with NodeCall(start_of(home)) as chat:
+        chat.follow()
+        with node_paused(home, "seven brown hens"):
+            change_passphrase(home, None, "seven brown hens", os.urandom)
+        eventually((home / "node.json").exists)
+        assert isinstance(chat.ask(said(1)), Said)
+    running.stop()
+
+
 def test_a_change_that_fails_leaves_one_that_is_kept_with_the_passphrase_before(
     home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:

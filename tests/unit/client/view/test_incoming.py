@@ -30,7 +30,7 @@ from lanline.client.view.incoming import Incoming
 from lanline.client.view.places import Places
 from lanline.client.view.transcript import Transcript
 from lanline.client.view.values import Conversation, Message, MessageState, NodeState, Unreadable
-from lanline.client.view.view import Change, Snapshot, View
+from lanline.client.view.view import Change, Snapshot, View, recent_of
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Access, Role, Standing
 from unit.faces.chat.standin import ANA, BO, ME, NOON_MS, Stage, person, room
@@ -174,6 +174,20 @@ def test_a_newcomer_is_told_once_how_much_was_said_before(news: News) -> None:
     assert screen.startswith("* 40 earlier lines: /history N shows them.\n")
     assert "You have" not in screen
     assert "earlier" not in news.tell(ConnectionLost("gone"), Synchronized(), CaughtUp(12))
+
+
+def test_words_between_many_reactions_are_shown_on_coming_back() -> None:
+    kept = [Message(10, n, b"%16d" % n, ANA, 0, Reaction(b"%16d" % 1, "+1"), RECEIVED) for n in range(3, 103)]
+    first, last = (Message(10, n, b"%16d" % n, ANA, 0, Text(f"words {n}"), RECEIVED) for n in (1, 2))
+    lobby = msgspec.structs.replace(room(10, "#lobby"), head=102, delivered=102, read=1, unread=1)
+    recent = recent_of(lobby, lambda wanted: [first, last, *kept][-wanted:])
+    view, stage = View(), Stage()
+    view.apply(msgspec.structs.replace(snapshot(lobby), recent=(recent,)))
+    Transcript(view, stage.screen).show_first(lobby)
+    screen = stage.taken_screen()
+    assert "words 2" in screen
+    assert "were said before these" not in screen
+    assert view.conversation(10).unread == 0
 
 
 def test_many_thousand_unread_are_not_poured_out(news: News) -> None:

@@ -79,7 +79,7 @@ class View:
             head=len(messages),
             delivered=len(messages),
             read=read,
-            unread=sum(each.sequence > read and not each.is_own for each in messages),
+            unread=sum(each.sequence > read and each.is_news for each in messages),
         )
 
     def conversation_titled(self, title: str) -> Conversation | None:

@@ -67,6 +67,35 @@ def test_what_passed_before_a_silence_is_tried_as_soon_as_anything_passes() -> N
     assert mtu.next_probe_bytes(1e9) is None
 
 
+def test_what_passed_before_two_silences_is_tried_first() -> None:
+    """The second one came before the probe after the first was answered."""
+    mtu = PathMtu(1200, 548, 9000)
+    for number in range(3):
+        probe(mtu, 0.0, number)
+        mtu.on_probe_arrived()
+    assert mtu.current == 8952
+    for silence, size in ((1.0, 1200), (2.0, 548)):
+        assert mtu.on_timeouts(3, mtu.current)
+        assert mtu.current == size
+        mtu.on_arrived(silence)
+        assert probe(mtu, silence, 4) == 8952
+    mtu.on_probe_arrived()
+    assert mtu.current == 8952
+
+
+def test_what_was_found_not_to_pass_any_more_is_forgotten() -> None:
+    mtu = narrowed()
+    mtu.on_arrived(7.0)
+    for number in (2, 3):
+        assert probe(mtu, 7.0, number) == 1452
+        mtu.on_probe_lost(7.1)
+    assert probe(mtu, 7.1, 4) == 1200
+    mtu.on_probe_arrived()
+    assert mtu.on_timeouts(3, 1200)
+    mtu.on_arrived(8.0)
+    assert probe(mtu, 8.0, 5) == 1200
+
+
 def test_where_that_passes_no_more_the_base_is_tried_at_once_and_the_larger_one_much_later() -> None:
     mtu = narrowed()
     mtu.on_arrived(7.0)

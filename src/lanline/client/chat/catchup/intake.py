@@ -16,7 +16,6 @@ from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.history import History
 from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.restored.lost import KEPT_OF_CATCH_UP, may_be_brought, said_by_account
-from lanline.client.chat.sealed.content import SUITES_OF_KEYS
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.asking import Asked
@@ -187,14 +186,11 @@ class Intake:
         log, through, is_live = shown.log, entries[-1].sequence, track.following is Following.LIVE
         if self._seals.struck is not None:
             self._seals.struck.note_kept(log, through)
-        silent, read, unread = {own, *self._ignored.names}, shown.read, 0
-        for entry in entries:
-            if entry.account not in silent and entry.sequence > read and entry.suite not in SUITES_OF_KEYS:
-                unread += 1
-        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
+        messages = messages_of_entries(shown, entries, own, self._ignored.names, self._seals.why_unread)
+        unread = shown.unread + sum(each.sequence > shown.read and each.is_news for each in messages)
+        track.change(delivered=through, head=max(shown.head, through), unread=unread)
         for entry in said_by_account(entries, own):
             self._own.note_sent(log, entry)
-        messages = messages_of_entries(track.shown, entries, own, self._ignored.names, self._seals.why_unread)
         self._tell(events.EntriesReceived(log, messages, is_live))
         self._on_kept(track)
 

@@ -9,7 +9,19 @@ import msgspec
 from lanline.chain.reasons import Reason
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
-from lanline.model.content import Content, KnownDevices, KnownPerson, Note, Report, Text, Topic, check_content
+from lanline.model.content import (
+    Content,
+    Delete,
+    Edit,
+    KnownDevices,
+    KnownPerson,
+    Note,
+    Reaction,
+    Report,
+    Text,
+    Topic,
+    check_content,
+)
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import CARRIED_SUITE, EPOCH_SUITE, SEALED_SUITES
@@ -39,6 +51,8 @@ _NOTES = (KnownPerson, KnownDevices)
 _encoder = msgspec.msgpack.Encoder()
 TOPIC_BEGINS = _encoder.encode(Topic(""))[:13]
 """How what sets a topic is kept on this device: its index in the database goes by it."""
+NO_NEWS_BEGINS = tuple(_encoder.encode(each)[:11] for each in (Edit(b"", ""), Delete(b""), Reaction(b"", "")))
+"""How what changes an earlier message, or reacts to one, is kept: it does not count as unread."""
 _decoder: msgspec.msgpack.Decoder[Content | Note] = msgspec.msgpack.Decoder(Content | Note)
 
 
