@@ -107,7 +107,7 @@ class Person:
         self.ahead_ms = ahead_ms
 
 
-class Awaited(NamedTuple):
+class WaitFor(NamedTuple):
     """What a change waits for before it is made. Each raises RequestRefused where it cannot come."""
 
     membership: Callable[[], Steps[None]]

@@ -11,7 +11,7 @@ from enum import Enum
 
 from lanline.chain.epochs import RecipientKind
 from lanline.client.sealing.caches import KeyCaches
-from lanline.client.sealing.context import Awaited, GroupContext, Person
+from lanline.client.sealing.context import GroupContext, Person, WaitFor
 from lanline.client.sealing.decisions import Decisions, GoingOver
 from lanline.client.sealing.devices import Approval, DeviceAnswer, Devices, waiting_text
 from lanline.client.sealing.entering import Entering
@@ -57,17 +57,17 @@ class GroupMember:
         self.secrets = Secrets(context, self.go_on_soon)
         self.rsa = self.secrets.rsa
         self.entering = Entering(context, self.secrets)
-        awaited = Awaited(self._wait_ready, self._wait_current, self._wait_epoch)
-        self.changes = GroupChanges(context, self.secrets, awaited)
-        self.devices = Devices(context, self.secrets, awaited)
-        self.recovery = Recovery(context, self.secrets, self.devices, awaited)
+        wait_for = WaitFor(self._wait_ready, self._wait_current, self._wait_epoch)
+        self.changes = GroupChanges(context, self.secrets, wait_for)
+        self.devices = Devices(context, self.secrets, wait_for)
+        self.recovery = Recovery(context, self.secrets, self.devices, wait_for)
         self.approval = Approval(context)
         self.offering = Offering(context)
         self.decisions = Decisions(self.copy, lambda: self._is_read, lambda: self.problem, self._changed)
         self.going_over = GoingOver(context, on_left)
         self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
-        self.rooms = RoomChanges(context, self.secrets, awaited, self.want_epoch)
+        self.rooms = RoomChanges(context, self.secrets, wait_for, self.want_epoch)
         self.has_heard = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lanline.client.sealing import devices
-from lanline.client.sealing.context import Awaited, GroupContext
+from lanline.client.sealing.context import GroupContext, WaitFor
 from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
@@ -31,16 +31,16 @@ class SeenGroup(NamedTuple):
 
 
 class Recovery:
-    def __init__(self, context: GroupContext, secrets: Secrets, devices: Devices, awaited: Awaited) -> None:
+    def __init__(self, context: GroupContext, secrets: Secrets, devices: Devices, wait_for: WaitFor) -> None:
         self._context = context
         self._secrets = secrets
         self._devices = devices
-        self._awaited = awaited
+        self._wait_for = wait_for
 
     @in_steps
     def make(self, before: bytes | None = None) -> Steps[bytes]:
         """The 16 bytes behind its words, which the person alone keeps. `before`: those of the key that it replaces."""
-        yield from self._awaited.membership()
+        yield from self._wait_for.membership()
         context = self._context
         account_id, signer = context.copy.account_id, context.copy.signer
         there, unshown = context.copy.chain.recovery_keys(account_id), context.keys.unshown
@@ -86,7 +86,7 @@ class Recovery:
     def use(self, chance: bytes, seen: SeenGroup | None = None) -> Steps[None]:
         """By a device that is not in the group: then it is, and reads."""
         secret = ids.recovery_secret_of(chance)
-        yield from self._awaited.chain()
+        yield from self._wait_for.chain()
         context, signer = self._context, SigningKey.of_device(secret)
         account_id = self._account_of(signer, seen)
         if context.copy.is_member and context.has_newest_seed:
