@@ -1,4 +1,4 @@
-"""Owns throwing away what this device can compute anew of the group, and looking whether the same came back.
+"""Deletes what this device can compute anew of the group, and checks that the same comes out again.
 
 What it alone has seen is no cache and stays: the file of its keys, what waits to be sent, what was said, and what it
 holds the server to (the hash over each log, the heights that words have named, the private rooms that it is in).
