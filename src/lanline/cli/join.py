@@ -24,7 +24,9 @@ def join(
     name: Annotated[
         str,
         typer.Option(
-            metavar="NICK", help="What the others call you. A link of your own device knows.", show_default=False
+            metavar="NICK",
+            help="What the others call you. Not needed with a link of your own device.",
+            show_default=False,
         ),
     ] = "",
     password_command: Annotated[
