@@ -42,7 +42,7 @@ async def measure(options: Options) -> Section:
     rows = [[title, *map(_text, cells.values())] for title, cells in results.items()]
     return Section(
         name=NAME,
-        title="Chat: from one screen to the others, under loss",
+        title="Chat: delivery latency under loss",
         setting=(
             f"{MEMBERS} members of a room in one network namespace, the server in another, {DELAY_S * 2e3:.0f} ms "
             f"round trip between them. One member says 200-byte messages, {1 / INTERVAL_S:.0f} a second for "

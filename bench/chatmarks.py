@@ -71,7 +71,7 @@ def _section(members: int, takes: list[tuple[float, float]]) -> Section:
     header = ["members", "without: CPU us a delivery", "with", "ratio", "least … most of the pairs"]
     return Section(
         name=NAME,
-        title="Chat: marks in a room of many",
+        title="Chat: read marks in a large room",
         setting=(
             f"{members:,} members in one room, each over a socket of its own, take turns in speaking: one message each "
             f"{INTERVAL_S:g} s for {SECONDS:g} s. Each reports what it has read a quarter of a second after the first "

@@ -99,7 +99,7 @@ async def measure(options: Options) -> Section:
         tables, figures = [table(header, [effect.row for effect in effects])], [asdict(effect) for effect in effects]
     return Section(
         name=NAME,
-        title="A flood of strangers",
+        title="A flood of datagrams from forged addresses",
         setting=(
             f"One process sends datagrams from {SOURCES} addresses of 127.0.0.0/8 to a server for {seconds:g} s each, "
             "and reads no answer, as if the addresses were forged: at given rates, and as fast as it can. What the "

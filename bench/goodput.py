@@ -42,7 +42,7 @@ async def measure(options: Options) -> Section:
     rows = [[title_of(c), datagram_of(c), *map(_text, cells.values())] for c, cells in results.items()]
     return Section(
         name=NAME,
-        title="Bulk over a link that loses",
+        title="Bulk throughput under loss",
         setting=(
             f"{MESSAGE_BYTES:,}-byte messages as fast as they go for {seconds:g} s through the proxy: "
             f"{RATE_BPS / 1e6:g} Mbit/s each way with a queue of {Impairment().queue_bytes // 1024} KiB, "

@@ -69,7 +69,7 @@ async def measure(options: Options) -> Section:
         f"{JOINS} newcomers, one after the other, each with the start of three programs. Nobody else is online. At "
         f"most {MOST_S:.0f} s are allowed with 2,000 people."
     )
-    return Section(NAME, "Coming into a large group", setting, [table(header, rows)], [asdict(each) for each in found])
+    return Section(NAME, "Joining a large group", setting, [table(header, rows)], [asdict(each) for each in found])
 
 
 def _coming(people: int, joins: int) -> Coming:

@@ -70,7 +70,11 @@ async def measure(options: Options) -> Section:
         f"messages have {MESSAGE_BYTES} bytes, all of the old device. At most {MOST_S:.0f} s are allowed."
     )
     return Section(
-        NAME, "A new device in a long room", setting, [table(header, rows)], [asdict(each) for each in found]
+        NAME,
+        "A new device in a room with much history",
+        setting,
+        [table(header, rows)],
+        [asdict(each) for each in found],
     )
 
 

@@ -49,7 +49,7 @@ async def measure(options: Options) -> Section:
     loads = (load_before, os.getloadavg()[0])
     return Section(
         name=NAME,
-        title="Start, and a server at rest",
+        title="Start times, and a server at rest",
         setting=_setting(rounds, loads),
         tables=[_table(found, resident_mb)],
         figures={"seconds": found, "resident_mb": resident_mb, "load": loads},

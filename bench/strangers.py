@@ -211,7 +211,7 @@ async def measure(options: Options) -> Section:
     rows = [effect.row if isinstance(effect, Effect) else _no_row(effect) for effect in effects]
     return Section(
         name=NAME,
-        title="Strangers",
+        title="Attacks by strangers on a chat server",
         setting=_setting(seconds),
         tables=(table(HEADER, rows),),
         figures=[

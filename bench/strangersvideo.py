@@ -145,7 +145,7 @@ async def measure(options: Options) -> Section:
     ]
     return Section(
         name=NAME,
-        title="Strangers at a video server",
+        title="Attacks by strangers on a video server",
         setting=_setting(seconds),
         tables=(table(HEADER, rows),),
         figures=[{**asdict(effect), "failures": effect.failures} for effect in effects],

@@ -95,7 +95,8 @@ async def measure(options: Options) -> Section:
 def _setting(seconds: float) -> str:
     return (
         f"720p at {FPS:g} pictures a second, JPEG of about 28 packets a picture, 10 ms one way, losses in both "
-        "directions once the receiver has joined (for joins under loss see *Live video after a bad moment*), "
+        "directions once the receiver has joined (for joins under loss see "
+        "*Live video after an outage or a slow moment*), "
         f"{seconds:g} s a cell. A cell says how many of the captured pictures were shown, the median and "
         "the 95th percentile of the time from capture to the decoded picture, in ms, by the number painted into it; "
         "encoding and decoding are part of it. FFmpeg encodes H.264 at 3 Mbit/s with a key frame a second, for the "

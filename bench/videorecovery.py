@@ -1,5 +1,5 @@
-"""Live video after a bad moment, and under loss from the first packet on: the state machines alone, in virtual time,
-and real processes beside them.
+"""Live video after an outage or a slow moment, and under loss from the first packet on: the state machines alone, in
+virtual time, and real processes beside them.
 
 A busy machine changes nothing in virtual time. Measured in parts, by `--rows`: what is left out stays as it was.
 """
@@ -93,7 +93,7 @@ async def measure(options: Options) -> Section:
             ]
     return Section(
         name=NAME,
-        title="Live video after a bad moment",
+        title="Live video after an outage or a slow moment",
         setting=(
             "720p at 30 pictures a second of 2.5 Mbit/s over four sizes, 10 ms one way. In virtual time, "
             f"{SEEDS} seeds a cell; between processes, one run of each, over a proxy on this machine, "

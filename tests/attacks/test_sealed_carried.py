@@ -429,7 +429,7 @@ def test_words_carried_under_the_id_of_lost_ones_put_nobody_elses_away(
 
 def tell_with_others_numbers(home: Home, swapped: dict[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """To this home alone, of people and of what they say."""
-    happen = Wire._happen
+    give = Wire.give
 
     def mean(each: Any) -> Any:
         return structs.replace(each, account=swapped.get(each.account, each.account))
@@ -442,9 +442,9 @@ def tell_with_others_numbers(home: Home, swapped: dict[int, int], monkeypatch: p
             elif isinstance(message, Entries):
                 message = structs.replace(message, entries=tuple(map(mean, message.entries)))
             event = MessageReceived(event.channel, encode_message(message))
-        happen(wire, event)
+        give(wire, event)
 
-    monkeypatch.setattr(Wire, "_happen", lie)
+    monkeypatch.setattr(Wire, "give", lie)
 
 
 def test_words_of_who_has_the_number_of_another_for_a_moment_put_none_of_hers_away(

@@ -387,7 +387,7 @@ def test_who_has_seen_more_of_a_group_that_is_not_shown_is_looked_for_again_when
 def test_a_server_that_begins_a_group_of_its_own_is_told_and_gets_no_word(village: Village) -> None:
     """Its account is called as the founder; the real founder's program, too, says nothing to it."""
     there = [home.processes[0] for home in village.homes]
-    mallory = stranger(village, "ann.")
+    mallory = stranger(village, "ann_")
     begin_new_group(village, mallory.node.own.account)
     village.rest_until(lambda: all(each.member.problem == AWAITED for each in there))
     found(mallory, *there)
@@ -397,7 +397,7 @@ def test_a_server_that_begins_a_group_of_its_own_is_told_and_gets_no_word(villag
         say(process, "#board", "for the board alone")
     for _ in range(40):
         village.rest()
-    assert names(mallory) == {"ann."}
+    assert names(mallory) == {"ann_"}
     assert mallory.member.changes.requests == {}
     assert not any("alone" in text for text in texts(mallory, "#lobby"))
     for home in village.homes[:3]:

@@ -33,22 +33,34 @@ ALLOWED = {
 """What the rules allow; these files are also the targets of what they forbid."""
 
 UPWARDS = {
+    "cli.upwards": "lanline.testing.clock",
     "faces.upwards": "lanline.cli.planted",
     "faces.sideways": "lanline.server.app",
+    "server.upwards": "lanline.cli.planted",
+    "server.sideways": "lanline.faces.web",
     "config": "lanline.server.app",
     "gateways.upwards": "lanline.config",
-    "core.rooms": "lanline.gateways.irc",
+    "gateways.sideways": "lanline.client.rooms",
     "client.upwards": "lanline.config",
+    "client.sideways": "lanline.gateways.irc",
+    "core.rooms": "lanline.gateways.irc",
+    "media.upwards": "lanline.core.core",
     "media.sideways": "lanline.transport.udp",
     "storage.upwards": "lanline.core.core",
+    "storage.sideways": "lanline.media.api",
     "transport.upwards": "lanline.client.planted",
+    "transport.sideways": "lanline.storage.engine",
+    "sqlsteps": "lanline.wholefile",
+    "ticket": "lanline.transport.udp",
+    "wholefile": "lanline.storage.api",
     "proto.upwards": "lanline.transport.udp",
-    "crypto.upwards": "lanline.proto.framing",
+    "chain.upwards": "lanline.proto.framing",
+    "crypto.upwards": "lanline.chain.state",
     "wire.upwards": "lanline.crypto.sealing",
     "model.upwards": "lanline.wire.planted",
-    "wholefile": "lanline.storage.api",
-    "sqlsteps": "lanline.wholefile",
-    "clock": "lanline.model.content",
+    "errors": "lanline.model.content",
+    "ids": "lanline.errors",
+    "clock": "lanline.ids",
 }
 PLANTED = {
     "lanline.storage.**": "engine",
@@ -82,7 +94,8 @@ OTHERS = {
         "gateways.with_engine": "lanline.storage.sqlite.engine",
         "cli.with_sql": "sqlite3",
     },
-    "sans-io": {f"proto.with_{name}": name for name in CONTRACTS["sans-io"]["forbidden_modules"]},
+    "sans-io": {f"proto.with_{name}": name for name in CONTRACTS["sans-io"]["forbidden_modules"]}
+    | {f"{layer}.with_clock": "time" for layer in ("chain", "crypto", "wire", "model")},
 }
 EMPTY = ("client.rooms", "wire.planted")
 
@@ -154,6 +167,12 @@ def test_every_contract_is_broken_by_something_planted(said: dict[str, str]) -> 
 @pytest.mark.parametrize(("module", "imported"), UPWARDS.items())
 def test_a_layer_that_imports_upwards_or_sideways_is_caught(said: dict[str, str], module: str, imported: str) -> None:
     assert f"lanline.{module} -> {imported} " in said["layers"]
+
+
+def test_each_layer_is_broken_once() -> None:
+    """`testing` stands above all others, so that it can import nothing upwards."""
+    layers = " | ".join(CONTRACTS["layers"]["layers"]).replace("(", "").replace(")", "").split(" | ")
+    assert {module.partition(".")[0] for module in UPWARDS} == set(layers) - {"testing"}
 
 
 def test_a_stray_folder_is_caught(said: dict[str, str]) -> None:

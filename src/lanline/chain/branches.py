@@ -1,4 +1,5 @@
-"""Owns how two lines of a chain lie to each other, and which of several a restored server takes. Not how long it waits.
+"""Owns how two versions of a chain compare (the same, longer, forked), and which of several a restored server takes.
+Not how long it waits.
 
 An entry that was lost may stand, but whoever offers it need not be honest: somebody who was removed since the backup
 can offer another line, signed in time. So accounts are counted, and at a tie a person decides.

@@ -23,10 +23,10 @@ def admit(
 ) -> None:
     """Let somebody into the group, or show who waits.
 
-    Who came by a link of the server's machine is on the server, and reads nothing
-    until an admin of the group lets them in. Compare the words with those that
-    their lanline join has shown, by another way than this server: if they are
-    the same, nobody stands in between.
+    People who joined by a link made on the server's machine can read nothing until
+    an admin of the group lets them in. Compare the words with those that their
+    lanline join has shown, but not over this server: by phone, for example. If they
+    are the same, nobody pretends to be them.
 
     \b
     Who waits:     lanline admit

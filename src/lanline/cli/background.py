@@ -1,4 +1,5 @@
-"""Owns the process that owns a home, as a face starts it: `lanline agent --background`, which no person types.
+"""Runs the node of a home in the background, for a face that needs it: `lanline agent --background`, which no person
+types.
 
 Loaded without the options of commands, which would double the time that it takes.
 """

@@ -24,28 +24,32 @@ def chain(
     accept: Annotated[
         bool,
         typer.Option(
-            "--accept", help="Go by what the server shows, or talk on although an entry of the group does not hold."
+            "--accept", help="Accept what the server shows, or go on although an entry of the group breaks the rules."
         ),
     ] = False,
     new_group: Annotated[
-        bool, typer.Option("--new-group", help="Go over to the group that has taken the place of yours.")
+        bool, typer.Option("--new-group", help="Join the group that has taken the place of yours.")
     ] = False,
-    take_back: Annotated[str | None, typer.Option(metavar="NICK", help="Who was sent away may read again.")] = None,
+    take_back: Annotated[
+        str | None, typer.Option(metavar="NICK", help="Let somebody read again who was sent away.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="With --new-group: do not ask.")] = False,
     json: JsonOption = False,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Show which past of the group you and the server have, and decide where they differ.
+    """Compare the group's history here and on the server, and decide where they differ.
 
-    A server that was restored from a backup is mended by its members, and there is
-    nothing to decide. Where it shows another past than this device has seen, nothing
-    is said until you have asked the others, by another way than this server, and
-    accept it. Who was sent away by what you have seen stays away until you name them.
-    An entry that does not hold counts for nothing; --accept says that you have seen it.
+    After a restore from a backup members bring the server what it lacks, and you
+    have nothing to decide. When the server shows another history than this device
+    has seen, nothing is sent until you have asked the others, not over this server,
+    and accept it. People whom this device has seen being sent away stay away until
+    you name them. An entry that breaks the rules is ignored; --accept says that you
+    have seen it.
 
-    Where the server has another group than yours, compare its words with whoever has
-    founded it. Nobody in it reads what you say before you agree.
+    When the server has another group in the place of yours, compare its words with
+    the person who has founded it. Nobody in it can read what you say before you
+    agree.
 
     \b
     lanline chain

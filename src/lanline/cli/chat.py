@@ -142,11 +142,11 @@ async def _find_again(folder: Path, pin: KnownServer, server: str, name: str) ->
     """Where it has moved to. Raises as `join_server` does."""
     import asyncio
 
-    from lanline.client.joining import Patience, check_joinable, join_server
+    from lanline.client.joining import Patience, checked_server, join_server
     from lanline.client.node.start import stop_node
     from lanline.client.pin import parse_server
 
-    check_joinable(folder, server, name)
+    checked_server(folder, server, name)
     if parse_server(server)[0].place != pin.place:
         await join_server(folder, server, name, "", patience=Patience(_AT_TERMINAL_S))
         # One that runs calls the server where it was before.

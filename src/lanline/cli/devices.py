@@ -136,8 +136,8 @@ def add(
 ) -> None:
     """Let in another device of yours: a link for it, good once, for ten minutes.
 
-    The link stands alone on the first line. Whoever has it is you: show it to
-    nobody else. This command ends when the other device is in.
+    The link stands alone on the first line. Whoever has it can act as you: show it
+    to nobody else. This command ends when the other device is in.
 
     \b
     Here:   lanline devices add --qr
@@ -247,8 +247,9 @@ def rename(
 def revoke(which: Which, home: HomeOption = DEFAULT_HOME) -> None:
     """Take out a device that is lost: it signs in no more, and reads nothing that is said from now on.
 
-    What it has on its disk stays there. When this is done, each of your conversations
-    has a new key, or is named: nothing is said there before it has one.
+    What it has on its disk stays there. Each of your conversations gets a new key.
+    Those that have none yet at the end are named: nothing is said there before they
+    have one.
 
     \b
     lanline devices revoke 7

@@ -21,9 +21,9 @@ def doctor(
 ) -> None:
     """Compute the keys of this device anew, and compare.
 
-    With the server: what this device has fetched or computed of the group is thrown
-    away, fetched once more, and checked. Without: it is checked where it lies. What
-    was said, what waits to be sent and the secret of this device stay. It may be
+    When the server is reached, what this device has fetched or computed of the
+    group is deleted, fetched again and checked. Otherwise it is only checked.
+    Messages, what waits to be sent and the secret of this device stay. It may be
     interrupted at any time.
 
     \b

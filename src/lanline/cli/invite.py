@@ -47,8 +47,9 @@ def invite(
     The link stands alone on the first line. It holds the server's key, so that
     whoever joins with it talks to this server and no other.
 
-    A member's invite lets into the group: its bearer reads at once, and nobody has to
-    compare anything. One of the server's machine (--data) lets in to ask only: see
+    A member's invite leads into the group: whoever uses it can read at once, and
+    nobody has to compare words. An invite made on the server's machine (--data)
+    only gives an account; an admin has to let that person into the group: see
     lanline admit.
 
     \b

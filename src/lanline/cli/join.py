@@ -24,7 +24,9 @@ def join(
     name: Annotated[
         str,
         typer.Option(
-            metavar="NICK", help="What the others call you. A link of your own device knows.", show_default=False
+            metavar="NICK",
+            help="What the others call you. Not needed with a link of your own device.",
+            show_default=False,
         ),
     ] = "",
     password_command: Annotated[
@@ -64,7 +66,7 @@ def join(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.chat import is_terminal
     from lanline.cli.password import NOBODY, is_asked_for, read_password
-    from lanline.client.joining import OPENED_BY_PASSWORD, check_joinable, is_for_device, join_server
+    from lanline.client.joining import OPENED_BY_PASSWORD, checked_server, is_for_device, join_server
     from lanline.client.node.start import stop_node
     from lanline.client.pin import read_pin
 
@@ -76,7 +78,7 @@ def join(
     if not name and not is_for_device(server):
         raise InvalidInput("What are the others to call you? Add --name NICK")
     unlock(home)
-    check_joinable(folder, server, name)
+    checked_server(folder, server, name)
     password = "" if is_asked_for(password_command) else read_password(name, password_command)
     key = accepted_key(folder, server, name, accept_key, limit_s)
 

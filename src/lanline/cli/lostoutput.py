@@ -1,4 +1,4 @@
-"""Owns what becomes of an output when nothing can be written to it."""
+"""Owns what happens when an output cannot be written to any more."""
 
 from __future__ import annotations
 

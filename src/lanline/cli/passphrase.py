@@ -20,7 +20,7 @@ _NOBODY_FOR_NEW = f"There is nobody to ask for the new passphrase: set {NEW_VARI
 
 
 def passphrase(
-    remove: Annotated[bool, typer.Option("--remove", help="The keys lie open again, for their owner alone.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Store the keys without a passphrase again.")] = False,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Put the keys of this device under a passphrase, under another one, or under none.

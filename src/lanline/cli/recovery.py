@@ -41,8 +41,8 @@ def make(
 ) -> None:
     """Make the recovery key of your account: words to write down, or a file under a passphrase.
 
-    Whoever has it is you, and it outranks every device: keep it where no device of
-    yours is. It is shown once, and kept nowhere.
+    Whoever has it can act as you, and it outranks every device: do not keep it
+    where your devices are. It is shown once, and kept nowhere.
 
     \b
     Words on paper:      lanline recovery make
@@ -108,7 +108,8 @@ def use(
     """Get back into your account on this device, and read all that you may.
 
     \b
-    A file knows the rest:     lanline recovery use /media/stick/lanline.recovery
+    A file has all it needs:        lanline recovery use
+    /media/stick/lanline.recovery
     Words, in a new home:      lanline recovery use --server 10.0.0.5
     Words, after lanline join: lanline recovery use
 

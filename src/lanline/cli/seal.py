@@ -27,12 +27,13 @@ def seal(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Seal what whoever runs the server could read until now.
+    """Seal from now on what the server could read until now.
 
-    For an admin of a server from before there was sealing: you found its group,
-    and let in who was there, each as soon as their Lanline is there. For the owner
-    of a room by invitation from before: it goes on with those who are in it. What
-    was said stays readable, and is marked. You are told what it does, and asked.
+    For an admin of a server from before there was sealing: you found its group, and
+    everybody who has an account is let in as soon as their Lanline connects. For
+    the owner of a room by invitation from before: the room goes on with those who
+    are in it. What was said before stays readable, and is marked. You are told what
+    it does, and asked.
 
     \b
     See and decide:     lanline seal

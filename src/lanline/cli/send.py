@@ -23,7 +23,7 @@ def send(
     """Say something to a room or a person, and end.
 
     It ends with 0 only once the server has it on its disk. When the server cannot
-    be reached in time, or lets nobody in, the message stays queued, and is sent by
+    be reached in time, or does not let you in, the message stays queued, and is sent by
     the next command or lanline chat that gets through: do not send it again.
 
     \b

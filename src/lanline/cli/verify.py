@@ -19,21 +19,20 @@ _ACCEPTED = "What you say to {} goes to that account from now on."
 def verify(
     name: Annotated[str, typer.Argument(metavar="NICK", help="With whom to compare words.")],
     words: Annotated[
-        str | None, typer.Option(metavar="WORDS", help="Those that they see: compared here, for scripts.")
+        str | None,
+        typer.Option(metavar="WORDS", help="The words that the other person sees, to be compared here: for scripts."),
     ] = None,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Another account has this name now, and that is right.")
-    ] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Accept that another account has this name now.")] = False,
     qr: Annotated[bool, typer.Option("--qr", help="Show the words as a QR code too.")] = False,
     json: JsonOption = False,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Compare words with somebody, so that nobody stands in between.
+    """Compare words with somebody, to be sure who they are.
 
-    Both of you see the same twenty words. Compare them by another way than this
-    server: read them aloud, or show the QR code. Who came by an invite of a member
-    needs none of it.
+    Both of you see the same twenty words. Compare them, but not over this server:
+    read them aloud, by phone for example, or show the QR code. It is not needed
+    with somebody who came by an invite of a member.
 
     \b
     Show them, and be asked:  lanline verify ben
@@ -58,14 +57,14 @@ def verify(
         if words.lower().replace("-", " ").split() != shown:
             raise RequestRefused(
                 RefusalCode.BAD_CREDENTIALS,
-                f"These are not the words with {name}. Somebody may stand in between: nothing was noted.",
+                f"These are not the words with {name}. Somebody may pretend to be {name}: nothing was noted.",
             )
         agrees = True
     elif json:
         show_json({"name": name, "words": " ".join(shown), "trust": found.trust})
         return
     else:
-        say(f"{name}: {found.trust}. Both of you see these words, if nobody stands in between:")
+        say(f"{name}: {found.trust}. Both of you see these words, unless somebody has replaced a key:")
         for line in in_lines(shown):
             say(line)
         if qr:

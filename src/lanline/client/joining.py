@@ -125,7 +125,7 @@ async def meet_server(folder: Path, server_text: str, name: str, patience: Patie
 
     Nothing is said to it, not even by whose device it was called. Raises as join_server.
     """
-    server, _ = _checked(folder, server_text, name)
+    server, _ = checked_server(folder, server_text, name)
     if server.fingerprint is not None:
         return None
     dialer = Dialer(Identity.generate(), udp_profile=UDP_PROFILE, websocket_profile=WEBSOCKET_PROFILE)
@@ -165,7 +165,7 @@ async def join_server(
     VersionMismatch, ServerUnreachable.
     """
     patience = patience or Patience()
-    server, token = _checked(folder, server_text, name)
+    server, token = checked_server(folder, server_text, name)
     server = _with_key(server, accepted_key)
     nick = checked_name(name) if name else ""
     identity = Home(folder).identity()
@@ -339,12 +339,8 @@ def is_for_device(server_text: str) -> bool:
     return token is not None and len(token) == DEVICE_TOKEN_BYTES
 
 
-def check_joinable(folder: Path, server_text: str, name: str) -> None:
+def checked_server(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:
     """What can be known before anything is asked. Raises as join_server does."""
-    _checked(folder, server_text, name)
-
-
-def _checked(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:
     server, token = parse_server(server_text)
     nick = checked_name(name) if name else ""  # what is shown may say whose device this is
     known = read_pin(folder)

@@ -1,4 +1,4 @@
-"""Owns who is who: all accounts and devices in memory, for every link asks, and the rules that change them.
+"""Owns all accounts and devices, in memory because every link needs them, and the rules that change them.
 
 Moved by the stream of changes alone. Not how one becomes an account, which `signin` owns.
 """

@@ -1,4 +1,5 @@
-"""Owns how far everybody has come: taken in at once, written at most once a second, told once it is written.
+"""Owns how far each device has received and read: taken in at once, written at most once a second, told once it is
+written.
 
 What was written and is told, the marks of accounts, is moved by the stream of changes.
 """

@@ -1,4 +1,4 @@
-"""Owns what goes when an account or a room is deleted, and what stays.
+"""Owns the deletion of accounts and rooms: what is deleted with them, and what stays.
 
 An account stays as the author of what it said, and nobody is it any more. Of a room nothing stays; its entries go bit
 by bit (`housekeeping`), since all at once they would keep everybody from writing.

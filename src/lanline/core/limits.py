@@ -1,4 +1,4 @@
-"""Owns how much of something each may have in a time, and the room on the disk that is kept for admins."""
+"""Owns how much each may do in a time, and the disk space that is kept for admins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what somebody is told when a command fails. What is nobody's business but ours goes to the log alone."""
+"""Owns what a client is told when a command fails. Internal causes go to the log alone."""
 
 from __future__ import annotations
 

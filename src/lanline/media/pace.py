@@ -1,4 +1,4 @@
-"""A beat: when the next picture is due. Who comes late is not hurried afterwards."""
+"""Says when the next picture is due. After a delay the next ones are not hurried."""
 
 from __future__ import annotations
 

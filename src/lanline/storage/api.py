@@ -1,4 +1,4 @@
-"""What every storage engine offers. Services know this file and nothing else of storage.
+"""What every storage engine offers. The core knows this file and nothing else of storage.
 
 A view reads; a transaction reads, what it has itself written included, and writes. Writing never waits for the disk
 where it is called: the work is handed to `Store.write`, runs in the next transaction, and its ticket is settled after

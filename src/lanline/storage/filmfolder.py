@@ -102,7 +102,6 @@ class FilmFolder:
         self._parts: OrderedDict[tuple[Identity, int], Ticket[bytes]] = OrderedDict()
         self._warm_bytes = 0
         self.uploads = FilmUploads(self.path)
-        self.parts_read = self.parts_given = 0
 
     def close(self) -> None:
         for threads in (self._workers, self._writer):
@@ -240,10 +239,8 @@ class FilmFolder:
         """Read once for all who ask for it while it is warm."""
         file = film.files[lines]
         key = (file.identity, number)
-        self.parts_given += 1
         ticket = self._parts.get(key)
         if ticket is None or ticket.problem is not None:
-            self.parts_read += 1
             file.hold()
             ticket = self._parts[key] = self._run(lambda: file.part(number))
             ticket.when_settled(lambda settled: self._on_read(file, number, settled))

@@ -118,7 +118,7 @@ class LyingWire(Wire):
             self._read += 1
             did, most = True, most - 1
             for told in self.liar.down(payload) if channel is Channel.CHAT else [payload]:
-                self._happen(MessageReceived(channel, told))
+                self.give(MessageReceived(channel, told))
         if self.server_end.closed is not None and self._read == len(self.server_end.arrived):
             self.die()
         return did

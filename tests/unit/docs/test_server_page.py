@@ -42,9 +42,9 @@ def test_every_command_of_an_admin_is_on_the_page() -> None:
 
 def test_what_a_server_needs_is_said_with_the_command_that_measured_it() -> None:
     section = PAGE.partition("\n## What it needs\n")[2].partition("\n## ")[0]
-    assert "benchmarks.md#start-and-a-server-at-rest" in section
+    assert "benchmarks.md#start-times-and-a-server-at-rest" in section
     assert "bench/run.py --only start" in section
-    assert "\n## Start, and a server at rest\n" in (_DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    assert "\n## Start times, and a server at rest\n" in (_DOCS / "benchmarks.md").read_text(encoding="utf-8")
 
 
 def test_the_unit_starts_what_the_page_installs_as_the_user_and_on_the_folder_that_it_makes() -> None:

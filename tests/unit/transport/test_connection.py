@@ -21,54 +21,15 @@ from lanline.proto.events import (
 )
 from lanline.transport.connection import Connection
 from lanline.transport.driver import Driver
+from unit.transport.standins import MessageLinkStandIn
 
 ESTABLISHED = LinkEstablished(b"fingerprint", b"binding")
 CLOSED = LinkClosed(CloseCode.DONE, "good night", by_peer=True)
 
 
-class Link:
-    def __init__(self) -> None:
-        self.sent: list[tuple[Channel, bytes]] = []
-        self.released: list[tuple[Channel, int]] = []
-        self.closed: list[tuple[CloseCode, str]] = []
-        self.is_full = False
-        self.is_trusted = False
-        self.largest_datagram_bytes = 1000
-
-    def send_message(self, channel: Channel, payload: bytes) -> int:
-        if self.is_full:
-            raise SendBufferFull("full")
-        self.sent.append((channel, payload))
-        return len(self.sent)
-
-    def send_framed(self, channel: Channel, framed: bytes, count: int) -> int:
-        self.sent.append((channel, framed))
-        return count
-
-    def is_writable(self, channel: Channel) -> bool:
-        return not self.is_full
-
-    def trust(self) -> None:
-        self.is_trusted = True
-
-    def release(self, channel: Channel, size_bytes: int) -> None:
-        self.released.append((channel, size_bytes))
-
-    def close(self, code: CloseCode, reason: str, now: float) -> None:
-        self.closed.append((code, reason))
-
-    # A machine, for the driver.
-
-    def handle_timer(self, now: float) -> None:
-        raise AssertionError
-
-    def next_deadline(self) -> float | None:
-        return None
-
-
 class Bench:
     def __init__(self) -> None:
-        self.link = Link()
+        self.link = MessageLinkStandIn()
         self.turns = 0
         self.connection = Connection(self.link, Driver(self.link, deliver=lambda: False, transmit=self.count))
         self.happens = self.connection.handle_event

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 from lanline.crypto.identity import Identity
-from lanline.errors import LinkNotOpen
 from lanline.proto.channels import Channel
 from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
@@ -14,6 +13,7 @@ from lanline.transport.driver import Driver
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.memory import MemoryNetwork
 from lanline.transport.streams import LinkStreams, MessageStreams
+from unit.transport.standins import MessageLinkStandIn
 
 SERVER_ADDRESS, CLIENT_ADDRESS, ELSEWHERE = ("memory", 1), ("memory", 2), ("memory", 3)
 SERVER, CLIENT = Identity.generate(), Identity.generate()
@@ -29,21 +29,21 @@ class Recorder:
         self.sent.append((address, datagrams))
 
 
-class LinkStandIn:
+class AddressedLink:
     def __init__(self) -> None:
         self.proven_address: Address | None = CLIENT_ADDRESS
         self.address = CLIENT_ADDRESS
 
 
 def test_a_burst_goes_to_the_proven_address_as_it_is() -> None:
-    recorder, link = Recorder(), LinkStandIn()
+    recorder, link = Recorder(), AddressedLink()
     streams = LinkStreams(link, None, recorder)  # type: ignore[arg-type]
     streams.send(PACKETS)
     assert recorder.sent == [(CLIENT_ADDRESS, PACKETS)]
 
 
 def test_nothing_goes_to_an_address_that_is_not_proven() -> None:
-    recorder, link = Recorder(), LinkStandIn()
+    recorder, link = Recorder(), AddressedLink()
     link.proven_address = None
     LinkStreams(link, None, recorder).send(PACKETS)  # type: ignore[arg-type]
     assert recorder.sent == []
@@ -114,23 +114,6 @@ def test_a_link_that_is_closed_is_sent_nothing() -> None:
         assert not set(PACKETS) & set(carried)
 
     run(scenario)
-
-
-class MessageLinkStandIn:
-    def __init__(self) -> None:
-        self.sent: list[tuple[Channel, bytes]] = []
-        self.is_open = True
-
-    def send_message(self, channel: Channel, payload: bytes) -> int:
-        if not self.is_open:
-            raise LinkNotOpen("The link is closed.")
-        self.sent.append((channel, payload))
-        return 0
-
-    def handle_timer(self, now: float) -> None: ...
-
-    def next_deadline(self) -> float | None:
-        return None
 
 
 def test_without_datagrams_packets_travel_as_messages_on_media() -> None:

@@ -21,7 +21,10 @@ _HEAD_CHARS = 16
 
 def chain(
     take: Annotated[
-        str | None, typer.Option(metavar="HEAD", help="Take this one; or own, to leave it as the server has it.")
+        str | None,
+        typer.Option(
+            metavar="HEAD", help="Take the history with this head; own: leave the group as the server has it."
+        ),
     ] = None,
     json: JsonOption = False,
     data: DataFolderOption = None,
@@ -29,10 +32,10 @@ def chain(
 ) -> None:
     """After a restore: show what members bring of the group, and choose.
 
-    A backup lacks who came and went since. Members' devices bring that by
-    themselves; after ten minutes the server takes what most of them have. At a tie
-    it waits for you. Look who would come and go: somebody who was sent away since
-    the backup can bring a past in which that never was.
+    A backup does not know who came and went after it. Members' devices bring that
+    by themselves; after ten minutes the server takes what most of them have. At a
+    tie it waits for you. Look who would come and go: somebody who was sent away
+    after the backup can bring a history in which that never happened.
 
     \b
     lanline admin chain

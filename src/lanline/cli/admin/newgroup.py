@@ -33,7 +33,7 @@ def new_group(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data: DataFolderOption = None,
 ) -> None:
-    """Put a group aside that nobody can rule any more, so that another is founded.
+    """Put aside a group whose admins are all gone, so that another can be founded.
 
     The last resort: its only admin has lost all devices and the recovery key. On the
     server's own machine, while the server runs. Nobody is made a reader by it: every

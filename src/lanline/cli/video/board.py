@@ -1,5 +1,5 @@
-"""What a server that runs tells: lines that stay, and figures of which each takes the place of the last, so that at a
-terminal the link above them stays where it is. Into a file each is a line.
+"""The output of a running video server: lines that stay, and figures that overwrite the ones before, so that on a
+terminal the link above them stays in view. In a file each is a line of its own.
 """
 
 from __future__ import annotations

@@ -83,12 +83,11 @@ class ChatClient:
         server: KnownServer,
         *,
         way: SignInWay | None = None,
-        follows_all: bool = False,
         keys: DeviceKeys | None = None,
     ) -> ChatClient:
         """With any key and no folder, remembering nothing: the operator's commands, a first join."""
         history = History.in_memory()
-        node = ChatNode(LoopClock(), history, way or AsDevice(is_away=True), follows_all=follows_all, keys=keys)
+        node = ChatNode(LoopClock(), history, way or AsDevice(is_away=True), follows_all=False, keys=keys)
         return cls(node, history, identity, server)
 
     @classmethod

@@ -1,4 +1,5 @@
-"""Owns until when nothing is sent to a conversation: its room is slow, or what stands there does not come.
+"""Owns until when nothing is sent to a conversation: because its room is slow, or because entries of it that exist do
+not arrive here.
 
 Not what waits for it, which the outbox keeps.
 """

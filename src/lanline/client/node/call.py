@@ -1,4 +1,4 @@
-"""Owns a face of a command: it asks one thing after the other and blocks until each is answered."""
+"""The face of a command: it asks the node one thing after the other and blocks until each is answered."""
 
 from __future__ import annotations
 

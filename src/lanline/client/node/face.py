@@ -1,4 +1,6 @@
-"""Owns a face that stays: it follows the view, asks without blocking, and finds its node again when that has ended."""
+"""The face of a program that stays: it follows the view, asks without blocking, and finds its node again when that has
+ended.
+"""
 
 from __future__ import annotations
 

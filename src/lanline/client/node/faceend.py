@@ -1,4 +1,4 @@
-"""Owns the node's end of the way to one face: its commands in, answers and changes out, in bounded memory.
+"""The node's end of the connection to one face: its commands in, answers and changes out, in bounded memory.
 
 A face that does not read is sent nothing more; when it reads again it gets a snapshot in place of what it missed.
 """

@@ -1,4 +1,6 @@
-"""Owns the first words between a face and its home's node: which version each is, and the asking it to stop."""
+"""Owns the first exchange between a face and the node of its home: which version each has, and how a node is asked to
+stop.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns `lanline doctor --keys` in the node: what can be computed anew of the group is, and what came of it is told."""
+"""Owns `lanline doctor --keys` in the node: it computes the keys of the group anew, and tells the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Owns what a face is told of what is not sealed yet, and what its yes does. How it is done: `sealing/adoption`."""
+"""Owns what a face is told of content that is not sealed yet, and what happens when the person agrees. How it is done:
+`sealing/adoption`.
+"""
 
 from __future__ import annotations
 

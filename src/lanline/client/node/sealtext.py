@@ -1,4 +1,4 @@
-"""Owns the sentences about what is not sealed yet: what a yes would do, and what it has done."""
+"""Owns the sentences about content that is not sealed yet: what a yes would do, and what it has done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns how a face gets to its home's node: it is connected to, started where none runs, replaced where it is older.
+"""Connects a face to the node of its home: it starts a node where none runs, and replaces one of an older version.
 
 Loads nothing that takes time before a node that is missing has been made: both load side by side then.
 """

@@ -1,4 +1,4 @@
-"""Owns what a conversation asks of the keys that were met before, and the sentence about one that has changed."""
+"""Owns what a conversation asks about the keys of people met before, and the sentence about a key that has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns how many texts of each start of the other program have come and were shown here, over all links."""
+"""Counts, for each run of the other program, how many of its texts have come and were shown here, over all links."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Owns what was found of words before they are judged, a few at a time: so a long catch-up never holds up anybody
-else. Not how it is found: `opener`.
+"""Keeps what was opened of messages ahead of time, a few at a time, so that a long catch-up never blocks anything else.
+How they are opened: `opener`.
 """
 
 from __future__ import annotations

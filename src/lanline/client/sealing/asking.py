@@ -1,4 +1,4 @@
-"""Owns what is asked of words that are to be opened, by this program or another, and how the answer is taken in.
+"""Owns which questions are asked to open messages, of this process or of the second one, and how the answers are used.
 
 Under which keys they are is looked up here, and what is believed of them is judged here: `words`. How they are opened:
 `opener`.

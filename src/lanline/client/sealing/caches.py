@@ -1,4 +1,4 @@
-"""Owns throwing away what this device can compute anew of the group, and looking whether the same came back.
+"""Deletes what this device can compute anew of the group, and checks that the same comes out again.
 
 What it alone has seen is no cache and stays: the file of its keys, what waits to be sent, what was said, and what it
 holds the server to (the hash over each log, the heights that words have named, the private rooms that it is in).
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.epochcopy import EpochCopy, fits
 from lanline.client.sealing.rsakeys import RsaKeys
-from lanline.client.sealing.scopes import Place, Sealing
+from lanline.client.sealing.scopes import Place
 
 
 class KeyState(NamedTuple):
@@ -72,7 +72,8 @@ class KeyCaches:
         """Without the server: every signature of the chain is checked, and what fits nothing is dropped. How much."""
         self._context.tables.doubt_chain()
         self._begin_anew()
-        copies = {sealing.copy.scope.id: sealing.copy for each in places for sealing in self._sealings(each)}
+        sealings = (each for place in places for each in self._context.scopes.sealings(place))
+        copies = {each.copy.scope.id: each.copy for each in sealings}
         dropped = self._context.tables.drop_wrong_keys() + self._drop_wrong_seeds()
         return dropped + sum(self._drop_wrong_secrets(copy) for copy in copies.values())
 
@@ -87,10 +88,7 @@ class KeyCaches:
 
     def lacking(self, place: Place) -> list[EpochCopy]:
         """What a conversation is sealed under, and cannot be opened here."""
-        return [sealing.copy for sealing in self._sealings(place) if sealing.copy.lacking()]
-
-    def _sealings(self, place: Place) -> list[Sealing]:
-        return self._context.scopes.sealings(place)
+        return [sealing.copy for sealing in self._context.scopes.sealings(place) if sealing.copy.lacking()]
 
     def _drop_wrong_seeds(self) -> int:
         return self._context.drop_wrong_seeds() if self._context.copy.is_member else 0

@@ -6,7 +6,7 @@ And how this device asks the server in steps: one answer after the other, and wa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from lanline.chain.epochs import Recipient, account_recipient
 from lanline.chain.state import Generation
@@ -111,6 +111,17 @@ class Person:
         self.is_admin = is_admin
         self.is_open = is_open
         self.ahead_ms = ahead_ms
+
+
+class WaitFor(NamedTuple):
+    """What a change waits for before it is made. Each raises RequestRefused where it cannot come."""
+
+    membership: Callable[[], Steps[None]]
+    """This device is in the group, and the newest of its chain is here."""
+    chain: Callable[[], Steps[None]]
+    """The newest of the chain is here."""
+    epoch: Callable[[], Steps[None]]
+    """There is one of the group to seal under."""
 
 
 class GroupContext:

@@ -8,11 +8,11 @@ code, which the server never sees.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from lanline.chain.state import NEVER
-from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.context import GroupContext, WaitFor
 from lanline.client.sealing.devicelabels import FIRST_MS, KnownLabels
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
@@ -183,17 +183,10 @@ class DeviceToApprove(NamedTuple):
 class Devices:
     """Each change is settled when it stands in the chain, and those who read on have what they need."""
 
-    def __init__(
-        self,
-        context: GroupContext,
-        secrets: Secrets,
-        wait_ready: Callable[[], Steps[None]],
-        wait_epoch: Callable[[], Steps[None]],
-    ) -> None:
+    def __init__(self, context: GroupContext, secrets: Secrets, wait_for: WaitFor) -> None:
         self._context = context
         self._secrets = secrets
-        self._wait_ready = wait_ready
-        self._wait_epoch = wait_epoch
+        self._wait_for = wait_for
         self.labels = KnownLabels(context)
         self.waiting: dict[int, wire.WaitingDevice] = {}
         """By the numbers of the server. Which of them are the person's own, only a code tells."""
@@ -215,7 +208,7 @@ class Devices:
     @in_steps
     def offer(self) -> Steps[bytes]:
         """The token of a link: who has it comes in as a device of this account, for ten minutes, once."""
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         token = self._context.entropy(DEVICE_TOKEN_BYTES)
         shown = ids.device_shown_of(ids.approval_key_of(ids.code_of_token(token)))
         yield from self._context.server.ask(wire.OfferDevice(0, shown_hash_of(shown)), Done)
@@ -229,7 +222,7 @@ class Devices:
     @in_steps
     def find(self, code: str) -> Steps[DeviceToApprove]:
         """The device that shows this code. Raises RecordMissing, RequestRefused."""
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         found = yield from self._context.server.ask(wire.ListWaitingDevices(0), wire.WaitingDevices)
         self.waiting = {each.device: each for each in found.devices}
         key = ids.approval_key_of(code)
@@ -256,7 +249,7 @@ class Devices:
 
     @in_steps
     def approve(self, waiting: DeviceToApprove, code: str) -> Steps[None]:
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         context, device_id = self._context, device_id_in(waiting.record)
         yield from context.server.on_head(lambda: self._add_once(waiting.record, device_id))
         chain = context.copy.chain
@@ -292,9 +285,9 @@ class Devices:
     def revoke(self, device_ids: Iterable[bytes]) -> Steps[None]:
         """For good, and with a new key for the account: nothing that is said from then on is sealed to them."""
         gone = tuple(device_ids)
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         yield from self.take_out(gone, self._context.copy.signer)
-        yield from self._wait_epoch()
+        yield from self._wait_for.epoch()
 
     def turn_again(self) -> Steps[None] | None:
         """Where the chain that was taken after a restore has lost the end of a device of this account: no person has to

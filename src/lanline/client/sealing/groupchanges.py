@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from lanline.chain.epochs import Recipient, RecipientKind, account_recipient
-from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.context import GroupContext, WaitFor
 from lanline.client.sealing.ownentries import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
@@ -41,25 +41,17 @@ class Asker(NamedTuple):
 class GroupChanges:
     """Each is settled when it stands in the chain, and those who read on have what they need."""
 
-    def __init__(
-        self,
-        context: GroupContext,
-        secrets: Secrets,
-        wait_ready: Callable[[], Steps[None]],
-        wait_epoch: Callable[[], Steps[None]],
-    ) -> None:
-        """`wait_ready`: until this device is in the group; `wait_epoch`: until there is one to seal under."""
+    def __init__(self, context: GroupContext, secrets: Secrets, wait_for: WaitFor) -> None:
         self._context = context
         self._secrets = secrets
-        self._wait_ready = wait_ready
-        self._wait_epoch = wait_epoch
+        self._wait_for = wait_for
         self.requests: dict[int, wire.WaitingRequest] = {}
         """To an admin: who asks to be let in, by the account on the server."""
 
     @in_steps
     def make_invite(self, uses: int, lives_ms: int, role: Role = Role.MEMBER) -> Steps[bytes]:
         """The token of a link whose bearer reads at once; only this device and its bearer ever have it."""
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         context, secret = self._context, self._context.entropy(INVITE_SECRET_BYTES)
         chain, me = context.copy.chain, context.copy.account_id
         if me not in chain.admins and (chain.inviters is Inviters.ADMINS or role is not Role.MEMBER):
@@ -81,7 +73,7 @@ class GroupChanges:
     @in_steps
     def admit(self, account: int) -> Steps[None]:
         """Who waits to be let in, by the account on the server."""
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         yield from self.list_requests()
         waiting = self.requests.get(account)
         if waiting is None:
@@ -118,7 +110,7 @@ class GroupChanges:
 
     def _give_newest(self, recipient: Recipient) -> Steps[None]:
         """With the entry that made it a reader already in the chain."""
-        yield from self._wait_epoch()
+        yield from self._wait_for.epoch()
         epoch = self._context.copy.sealing_epoch()
         assert epoch is not None
         yield from self._secrets.give(self._context.copy, [recipient], [epoch])
@@ -131,7 +123,7 @@ class GroupChanges:
     @in_steps
     def delete_account(self, account: int) -> Steps[None]:
         """The own one on the server, and out of the group with it: both, or neither."""
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         context = self._context
 
         def attempt() -> Steps[Done]:
@@ -146,17 +138,17 @@ class GroupChanges:
 
     @in_steps
     def set_role(self, account_id: bytes, role: Role) -> Steps[None]:
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         if role is not Role.ADMIN and set(self._context.copy.chain.admins) == {account_id}:
             text = "There is no other admin of the group. Promote somebody first: lanline admin promote NAME"
             raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
         yield from self._append(lambda: self._context.own.role(account_id, role, self._context.now_ms()))
 
     def _append(self, make: Callable[[], bytes]) -> Steps[None]:
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         yield from self._context.append(make)
         if self._context.copy.is_member:
-            yield from self._wait_epoch()
+            yield from self._wait_for.epoch()
 
     @property
     def askers(self) -> tuple[Asker, ...]:

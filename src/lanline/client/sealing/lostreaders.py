@@ -1,4 +1,4 @@
-"""Owns who was lost as a reader between two heights of the chain: for telling that words were sealed to them.
+"""Finds who stopped being a reader between two heights of the chain, for the warning that a message was sealed to them.
 
 Not whether an epoch may be used, which is its scope's `last_loss`.
 """

@@ -11,7 +11,7 @@ from enum import Enum
 
 from lanline.chain.epochs import RecipientKind
 from lanline.client.sealing.caches import KeyCaches
-from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.context import GroupContext, Person, WaitFor
 from lanline.client.sealing.decisions import Decisions, GoingOver
 from lanline.client.sealing.devices import Approval, DeviceAnswer, Devices, waiting_text
 from lanline.client.sealing.entering import Entering
@@ -23,7 +23,6 @@ from lanline.client.sealing.otherpast import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.owncoming import COMES_ANEW
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
-from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
@@ -55,19 +54,20 @@ class GroupMember:
         self._context = context
         self._on_change = on_change
         self.copy, self.scopes = context.copy, context.scopes
-        self.rsa = RsaKeys(context, self.go_on_soon, self._ask_again)
-        self.secrets = Secrets(context, self.rsa)
+        self.secrets = Secrets(context, self.go_on_soon)
+        self.rsa = self.secrets.rsa
         self.entering = Entering(context, self.secrets)
-        self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
-        self.devices = Devices(context, self.secrets, self._wait_ready, self._wait_epoch)
-        self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
+        wait_for = WaitFor(self._wait_ready, self._wait_current, self._wait_epoch)
+        self.changes = GroupChanges(context, self.secrets, wait_for)
+        self.devices = Devices(context, self.secrets, wait_for)
+        self.recovery = Recovery(context, self.secrets, self.devices, wait_for)
         self.approval = Approval(context)
         self.offering = Offering(context)
         self.decisions = Decisions(self.copy, lambda: self._is_read, lambda: self.problem, self._changed)
         self.going_over = GoingOver(context, on_left)
         self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
-        self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
+        self.rooms = RoomChanges(context, self.secrets, wait_for, self.want_epoch)
         self.has_heard = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
@@ -82,9 +82,6 @@ class GroupMember:
         """By scope, until when somebody else is at it."""
         self.refusal = ""
         """Why this device is not in the group; a sentence."""
-
-    def _ask_again(self) -> None:
-        self.secrets.asked_for.clear()
 
     # The link.
 
@@ -106,7 +103,6 @@ class GroupMember:
         self._context.log = 0
         self.has_heard = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
-        self.rsa.end_link()
         self.approval.end_link()
         self.offering.end_link()
         self.departed.end_link()

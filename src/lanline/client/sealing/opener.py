@@ -1,4 +1,4 @@
-"""Owns the opening of words before they are judged, and the program that does it while the client goes on.
+"""Opens messages before they are judged, in a second process while the client goes on.
 
 The program has no home, no chain and no network: only the keys of the runs that it is given over a pipe, until it has
 answered. What is found depends on nothing else that is known by the time the words are judged: that they open under a

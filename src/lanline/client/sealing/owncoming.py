@@ -1,4 +1,4 @@
-"""Owns whether anybody else is known to have seen this account come into the group: kept in a home's database.
+"""Keeps in the home's database whether anybody else is known to have seen this account come into the group.
 
 Where nobody is, a server that says it was restored may have lost the entry for everybody. Else it may be a lie, with
 which the server and one member would put this account out.

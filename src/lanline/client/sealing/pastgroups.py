@@ -14,7 +14,6 @@ from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.pasttables import PastTables
-from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.secrets import Secrets
 from lanline.client.sealing.words import GroupWords
@@ -36,7 +35,7 @@ class PastGroup:
         line, clock = present.server.line, present.clock
         self._context = GroupContext(keys, self._tables, clock, present.entropy, line, present.link_fingerprint)
         self.words = GroupWords(self._context)
-        self._secrets = Secrets(self._context, RsaKeys(self._context, lambda: None, self._ask_again))
+        self._secrets = Secrets(self._context, lambda: None)
         self._link: Person | None = None
         """On which something was asked for."""
         self._asked: set[bytes] = set()
@@ -44,9 +43,6 @@ class PastGroup:
         self._wanted: dict[int, Place] = {}
         """By log, where something was said that does not open."""
         self._running: Ticket[None] | None = None
-
-    def _ask_again(self) -> None:
-        self._secrets.asked_for.clear()
 
     def want(self, place: Place) -> None:
         """What opens the words of a conversation; each thing is asked for once on a link."""

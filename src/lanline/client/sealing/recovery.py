@@ -5,11 +5,10 @@ It outranks every device: none can remove it, or put another one beside it (docs
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from lanline.client.sealing import devices
-from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.context import GroupContext, WaitFor
 from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
@@ -32,25 +31,16 @@ class SeenGroup(NamedTuple):
 
 
 class Recovery:
-    def __init__(
-        self,
-        context: GroupContext,
-        secrets: Secrets,
-        devices: Devices,
-        wait_ready: Callable[[], Steps[None]],
-        wait_current: Callable[[], Steps[None]],
-    ) -> None:
-        """`wait_ready`: until this device is in the group; `wait_current`: until the chain is here."""
+    def __init__(self, context: GroupContext, secrets: Secrets, devices: Devices, wait_for: WaitFor) -> None:
         self._context = context
         self._secrets = secrets
         self._devices = devices
-        self._wait_ready = wait_ready
-        self._wait_current = wait_current
+        self._wait_for = wait_for
 
     @in_steps
     def make(self, before: bytes | None = None) -> Steps[bytes]:
         """The 16 bytes behind its words, which the person alone keeps. `before`: those of the key that it replaces."""
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         context = self._context
         account_id, signer = context.copy.account_id, context.copy.signer
         there, unshown = context.copy.chain.recovery_keys(account_id), context.keys.unshown
@@ -96,7 +86,7 @@ class Recovery:
     def use(self, chance: bytes, seen: SeenGroup | None = None) -> Steps[None]:
         """By a device that is not in the group: then it is, and reads."""
         secret = ids.recovery_secret_of(chance)
-        yield from self._wait_current()
+        yield from self._wait_for.chain()
         context, signer = self._context, SigningKey.of_device(secret)
         account_id = self._account_of(signer, seen)
         if context.copy.is_member and context.has_newest_seed:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.context import GroupContext, WaitFor
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.roomcopy import RoomCopy
-from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.scopes import Pair
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
@@ -28,15 +27,14 @@ class RoomChanges:
         self,
         context: GroupContext,
         secrets: Secrets,
-        rsa: RsaKeys,
-        wait_ready: Callable[[], Steps[None]],
+        wait_for: WaitFor,
         want_epoch: Callable[[EpochCopy], None],
     ) -> None:
-        """`wait_ready`: until this device is in the group. `want_epoch`: begin anew, as soon as it can be done."""
+        """`want_epoch`: begin anew, as soon as it can be done."""
         self._context = context
         self._secrets = secrets
-        self._rsa = rsa
-        self._wait_ready = wait_ready
+        self._rsa = secrets.rsa
+        self._wait_for = wait_for
         self._want_epoch = want_epoch
 
     def found(
@@ -48,7 +46,7 @@ class RoomChanges:
     def found_in_steps(
         self, log: int, name: str, accounts: Iterable[bytes], suite: RoomSuite = RoomSuite.HYBRID
     ) -> Steps[None]:
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         if suite is RoomSuite.RSA:
             yield from self._rsa.ensure()
             yield from self._rsa.wait_for(accounts)
@@ -90,7 +88,7 @@ class RoomChanges:
     @in_steps
     def seal_pair_in_rsa(self, place: Pair) -> Steps[None]:
         """From its next word on, and for good. Settled when its first epoch of this suite stands."""
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         context = self._context
         yield from self._rsa.ensure()
         other = context.copy.chain.names.get(place.name.encode())
@@ -110,7 +108,7 @@ class RoomChanges:
         yield from self._change(copy, entries.SetRoomRole, account, role)
 
     def _change(self, copy: RoomCopy, kind: type[entries.Body], *fields: object) -> Steps[None]:
-        yield from self._wait_ready()
+        yield from self._wait_for.membership()
         context = self._context
         if not copy.may_begin:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "You are not in this room, or not all of it is here yet.")

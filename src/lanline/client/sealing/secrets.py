@@ -30,19 +30,21 @@ ASK_AGAIN_S = 60.0
 
 
 class Secrets:
-    def __init__(self, context: GroupContext, rsa: RsaKeys) -> None:
+    def __init__(self, context: GroupContext, go_on: Callable[[], None]) -> None:
+        """`go_on`: looks again at what is to be done."""
         self._context = context
-        self._rsa = rsa
-        self.asked_for: dict[bytes, float] = {}
+        self._asked_for: dict[bytes, float] = {}
         """Epochs of which a box was asked for on this link, and until when nobody is asked again."""
         self._given: set[bytes] = set()
         """Those among them of which somebody has given a box since."""
         self._has_brought_keys = False
         self._told: set[bytes] = set()
         """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""
+        self.rsa = RsaKeys(context, go_on, self._asked_for.clear)
 
     def end_link(self) -> None:
-        self.asked_for.clear()
+        self.rsa.end_link()
+        self._asked_for.clear()
         self._given.clear()
         self._has_brought_keys = False
 
@@ -50,7 +52,7 @@ class Secrets:
         """The server has a box of it. That is looked at, and nobody is asked anew before it is time: to ask drops what
         was given, and who asked at each box that comes could drop each before it is looked at, and do nothing else.
         """
-        if epoch_id in self.asked_for:
+        if epoch_id in self._asked_for:
             self._given.add(epoch_id)
 
     def lacking(self, copy: EpochCopy) -> list[Epoch]:
@@ -58,7 +60,7 @@ class Secrets:
         return [each for each in copy.lacking() if each.epoch_id in self._given or self._is_to_be_asked_for(each)]
 
     def _is_to_be_asked_for(self, epoch: Epoch) -> bool:
-        return self.asked_for.get(epoch.epoch_id, 0.0) <= self._context.clock.now()
+        return self._asked_for.get(epoch.epoch_id, 0.0) <= self._context.clock.now()
 
     def fetch_seed(self) -> Steps[None]:
         """Of the newest generation, by the box for this device; those before by what each holds of the last."""
@@ -114,7 +116,7 @@ class Secrets:
     def fetch(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
         until = self._context.clock.now() + ASK_AGAIN_S
         asked = [each.epoch_id for each in epochs if self._is_to_be_asked_for(each)]
-        self.asked_for.update((each, until) for each in asked)
+        self._asked_for.update((each, until) for each in asked)
         self._given.difference_update(each.epoch_id for each in epochs)
         yield from self.open_given(copy, epochs)
         lacking = tuple(each for each in asked if copy.secret(each) is None)
@@ -140,7 +142,7 @@ class Secrets:
 
     def _is_mine(self, copy: EpochCopy, box: wire.FoundBox) -> bool:
         """It is said to be for this account, under a key that is here."""
-        is_here = self._rsa.key(box.generation) if copy.scope.is_rsa else self._context.seeds.get(box.generation)
+        is_here = self.rsa.key(box.generation) if copy.scope.is_rsa else self._context.seeds.get(box.generation)
         return box.kind == RecipientKind.ACCOUNT and is_here is not None
 
     def _tell(self, what: bytes, text: str) -> None:
@@ -165,7 +167,7 @@ class Secrets:
     def _key_of(self, copy: EpochCopy, generation: int) -> SealingKey | RsaKey | None:
         """By the suite of the conversation, whatever kind of box it is."""
         if copy.scope.is_rsa:
-            return self._rsa.key(generation)
+            return self.rsa.key(generation)
         seed = self._context.seeds.get(generation)
         return None if seed is None else SealingKey.of_generation(seed)
 

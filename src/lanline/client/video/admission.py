@@ -6,13 +6,13 @@ Owns strangers: their number, their time, the one message that each may send. No
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
 from lanline.crypto.watchproof import is_watch_proof
 from lanline.errors import CloseCode, MalformedPacket
-from lanline.model.addresses import MAPPED_PREFIX, network_of
+from lanline.model.addresses import is_this_machine
+from lanline.model.networks import NetworkShares
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived
 from lanline.proto.link.profile import LinkProfile
@@ -54,25 +54,23 @@ class Admission:
     def __init__(self, secret: bytes, let_in: LetIn) -> None:
         self._secret = secret
         self._let_in = let_in
-        self._strangers: dict[Connection, tuple[str, asyncio.TimerHandle]] = {}
-        self._of_network: Counter[str] = Counter()
+        self._strangers: NetworkShares[Connection] = NetworkShares()
+        self._timers: dict[Connection, asyncio.TimerHandle] = {}
 
     def accept(self, connection: Connection, address: Address) -> None:
         """An `on_accept` of a listener."""
         if not self._has_room(address[0]):
             connection.close(CloseCode.BUSY, "Too many are asking to watch now. Try again later.")
             return
-        network = network_of(address[0])
         timer = asyncio.get_running_loop().call_later(SIGN_IN_TIMEOUT_S, self._give_up, connection)
-        self._strangers[connection] = network, timer
-        self._of_network[network] += 1
+        self._timers[connection] = timer
+        self._strangers.add(connection, address[0])
         connection.set_handler(partial(self._on_event, connection))
 
     def _has_room(self, host: str) -> bool:
         if len(self._strangers) >= MAX_STRANGERS:
             return False
-        # Everybody behind a tunnel or a relay on this machine calls from its own address.
-        return _is_this_machine(host) or self._of_network[network_of(host)] < MAX_STRANGERS_OF_NETWORK
+        return is_this_machine(host) or self._strangers.held_near(host) < MAX_STRANGERS_OF_NETWORK
 
     def _on_event(self, connection: Connection, event: LinkEvent) -> None:
         if isinstance(event, LinkClosed):
@@ -104,16 +102,6 @@ class Admission:
 
     def _drop(self, connection: Connection) -> None:
         """It is let in, or gone."""
-        known = self._strangers.pop(connection, None)
-        if known is None:
-            return
-        network, timer = known
-        timer.cancel()
-        self._of_network[network] -= 1
-        if not self._of_network[network]:
-            del self._of_network[network]
-
-
-def _is_this_machine(host: str) -> bool:
-    host = host.removeprefix(MAPPED_PREFIX)
-    return host == "::1" or host.startswith("127.")
+        self._strangers.drop(connection)
+        if (timer := self._timers.pop(connection, None)) is not None:
+            timer.cancel()

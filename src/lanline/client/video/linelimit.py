@@ -1,4 +1,6 @@
-"""What can be provoked from outside must not fill a log: told seldom of one subject, and of few at once. No clock."""
+"""Limits log lines that others can provoke from outside: seldom about one subject, and about few subjects at once. No
+clock.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Owns for which words a person is called, with bell and notification, and when they want quiet. Not how it is done."""
+"""Decides for which messages a person is notified, with bell and notification, and when they want quiet. Not how it is
+done.
+"""
 
 from __future__ import annotations
 

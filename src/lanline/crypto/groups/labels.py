@@ -1,4 +1,4 @@
-"""Owns how a new device tells what it is called to the one that is given its code, and to nobody in between."""
+"""Seals the name of a new device for the device that is given its code, so that nobody in between can read it."""
 
 from __future__ import annotations
 

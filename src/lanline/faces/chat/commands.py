@@ -165,7 +165,7 @@ COMMANDS = (
         "Compare words with somebody; 'same' behind the name says that they are.",
         (Parameter(Kind.NICK), _may(Kind.TEXT)),
         (),
-        "Both see the same words, or somebody stands in between. '/verify ben same' remembers it.",
+        "If both see the same words, nobody has replaced a key on the way. '/verify ben same' remembers it.",
     ),
     Command("rsa", "Seal what you and somebody say with your RSA keys, for good.", _needs(Kind.NICK)),
     Command(

@@ -55,8 +55,8 @@ class GroupCommands:
             self._compared[name] = found.words
             words = found.text.split()
             lines = ["      " + " ".join(words[start : start + 5]) for start in range(0, len(words), 5)]
-            head = f"    {name}: {found.trust}. Both of you see these words, if nobody stands in between:"
-            self._screen.table([head, *lines])
+            head = f"    {name}: {found.trust}."
+            self._screen.table([head, "    Both of you see these words, unless somebody has replaced a key:", *lines])
             self._screen.tell(f"If they are the same: /verify {name} {_SAME}")
             return
         if said != _SAME or name not in self._compared:

@@ -1,4 +1,4 @@
-"""Owns how the chat is left: some time for what is not sent yet, and then what stays queued."""
+"""Owns how the chat is left: it waits a moment for what is not sent yet, and then tells what stays queued."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns which authors in a room still wait to hear that somebody has what they said: nobody else is told of marks.
+"""Owns which authors in a room still wait to hear that somebody has what they said: only they are told of it.
 
 So a mark costs what its author costs, and not what the room does.
 """

@@ -16,14 +16,14 @@ _LAYOUT = "stereo"
 
 
 class OpusEncoder:
-    def __init__(self, bits_per_s: int = BITS_PER_S) -> None:
+    def __init__(self) -> None:
         try:
             context = av.CodecContext.create("libopus", "w")
         except ValueError as cause:
             raise MediaProblem("Sound cannot be encoded here: the library of codecs lacks Opus.") from cause
         assert isinstance(context, av.AudioCodecContext)
         context.sample_rate, context.layout, context.format = SOUND_RATE, _LAYOUT, "s16"
-        context.bit_rate = bits_per_s
+        context.bit_rate = BITS_PER_S
         context.options = _OPTIONS
         context.open()
         self._context = context

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import numpy as np
 
@@ -34,9 +33,8 @@ class SampleClock:
 
 
 class Microphone:
-    def __init__(self, name: str | None, clock_us: Callable[[], int] = now_us) -> None:
+    def __init__(self, name: str | None) -> None:
         self._device = SoundDevice(name, captures=True)
-        self._clock_us = clock_us
         self._times = SampleClock()
         self._stopped = threading.Event()
 
@@ -46,7 +44,7 @@ class Microphone:
                 return None
             if not self._device.is_there:
                 raise MediaProblem("The microphone gives no more sound: was it unplugged?")
-        seen_us = self._clock_us() - round((self._device.queued_s + self._device.period_s / 2) * 1e6)
+        seen_us = now_us() - round((self._device.queued_s + self._device.period_s / 2) * 1e6)
         data = self._device.read(_BLOCK_BYTES)
         samples = np.frombuffer(data, np.int16).reshape(-1, SOUND_CHANNELS)
         return Sound(samples, self._times.time_of(len(samples), seen_us))

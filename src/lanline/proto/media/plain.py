@@ -109,10 +109,6 @@ class PlainReassembler:
         self.frames_dropped = 0
         """Frames of which something arrived, and which never were complete."""
 
-    @property
-    def buffered_frames(self) -> int:
-        return len(self._partials)
-
     def receive_datagram(self, data: bytes) -> PlainFrame | None:
         """Never raises: what is no chunk, or does not fit what came before, is dropped."""
         try:

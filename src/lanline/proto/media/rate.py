@@ -128,9 +128,9 @@ class _Tried:
 
     __slots__ = ("_received_bytes", "_reported_us", "_since", "looks", "sent_bytes")
 
-    def __init__(self, now: float, looks: int = 0) -> None:
+    def __init__(self, now: float) -> None:
         self._since = now
-        self.looks = looks
+        self.looks = 0
         """How often it was looked at, and too little had arrived."""
         self._received_bytes = self._reported_us = 0
         self.sent_bytes = 0

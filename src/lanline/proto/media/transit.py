@@ -1,4 +1,4 @@
-"""How long packets take, as far as one clock at each end can tell: longer or shorter than the quickest of late.
+"""How long packets take, as far as one clock at each end can tell: how much longer than the quickest packet of late.
 
 The clocks of the two ends are not the same, so only differences count. Owns the baseline, its forgetting, the jitter.
 """

@@ -33,7 +33,6 @@ from lanline.wire.video import (
     Still,
     StreamOffer,
     Subscribe,
-    Unsubscribe,
     VideoRequest,
     decode_answer,
     encode_video,
@@ -135,13 +134,6 @@ class Viewer:
             self._subscribed_at = now
         self._request(Channel.CHAT, self._wants)
 
-    def unsubscribe(self) -> None:
-        self._request(Channel.CHAT, Unsubscribe())
-
-    def request_key(self, now: float) -> None:
-        """What was shown cannot be decoded; said to the publisher as often as a lost frame would be."""
-        self._ask_for_key(now)
-
     def _request(self, channel: Channel, request: VideoRequest) -> None:
         self._messages.append((channel, encode_video(request)))
 
@@ -190,7 +182,7 @@ class Viewer:
         self._go_on(now)
         if self._picture.last_shown_id < still.frame_id and not stream.awaits_something:
             # It cannot be repaired, or was never sent to this viewer, and no later frame will stand in for it.
-            self._ask_for_key(now)
+            self.request_key(now)
 
     def _on_round_trip(self, sample_s: float) -> None:
         """Of something that was sent once, and answered once."""
@@ -278,7 +270,7 @@ class Viewer:
                     oldest = min(oldest, left.oldest_id)
         self._show(self._picture.take(oldest))
         if self._picture.needs_key:
-            self._ask_for_key(now)
+            self.request_key(now)
         if self._repairs:
             self._ask_for_repairs(awaited, now)
         self._awaited = awaited
@@ -289,7 +281,8 @@ class Viewer:
             self.statistics.rung = received.frame.rung
             self._events.append(FrameArrived(received.frame))
 
-    def _ask_for_key(self, now: float) -> None:
+    def request_key(self, now: float) -> None:
+        """What was shown cannot be decoded, or a frame is lost: said to the publisher at most so often."""
         apart_s = max(_KEY_ASKED_APART_S, self._repair_takes_s + self.patience_s)
         if self._current is not None and now - self._key_asked_at >= apart_s:
             self._key_asked_at = now

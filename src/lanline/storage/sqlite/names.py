@@ -1,4 +1,4 @@
-"""The rows of names that are held."""
+"""The rows of names that are held back after a deletion."""
 
 from __future__ import annotations
 

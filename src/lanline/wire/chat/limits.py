@@ -1,4 +1,4 @@
-"""How large a field may be on the wire. What it may hold beyond that is the services' to say."""
+"""How large a field may be on the wire. What it may hold beyond that, the core decides."""
 
 from __future__ import annotations
 

@@ -61,10 +61,10 @@ def boxes_of_file(read: Read, size: int) -> Iterator[Box]:
         start = box.end
 
 
-def children(data: bytes, box: Box, skipped: int = 0) -> dict[bytes, Box]:
+def children(data: bytes, box: Box) -> dict[bytes, Box]:
     """The first of each kind."""
     found: dict[bytes, Box] = {}
-    for each in boxes(data, box.body + skipped, box.end):
+    for each in boxes(data, box.body, box.end):
         found.setdefault(each.kind, each)
     return found
 

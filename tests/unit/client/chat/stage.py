@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lanline.client.chat.history import History
@@ -13,12 +12,13 @@ from lanline.client.chat.sealed.content import seal
 from lanline.client.chat.session import AsDevice, SignInWay
 from lanline.client.view import events
 from lanline.client.view.values import Message
-from lanline.errors import CloseCode, LinkNotOpen
+from lanline.errors import CloseCode
 from lanline.model.content import Content, Text
 from lanline.model.rooms import Access, Role, Standing
 from lanline.proto.channels import Channel
-from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
+from lanline.proto.events import LinkClosed, MessageReceived, SendBufferDrained
 from lanline.testing.clock import HandClock
+from lanline.testing.link import HandLink
 from lanline.wire.chat.conversations import Conversation, Conversations, Member, RoomInfo
 from lanline.wire.chat.directory import People, Person
 from lanline.wire.chat.entries import Append, Committed, Entries, LogEntry, Place
@@ -35,65 +35,42 @@ _SEEDS = itertools.count()
 """Two processes never draw the same ids."""
 
 
-class PlayedLink:
+class PlayedLink(HandLink):
     """The client's end of a link; the test is the server."""
 
-    def __init__(self) -> None:
-        self._handler: Callable[[LinkEvent], None] | None = None
+    def __init__(self, fingerprint: bytes = bytes(32)) -> None:
+        super().__init__(fingerprint)
         self.sent: list[Any] = []
+        """Decoded, without what was taken."""
         self.channels: list[Channel] = []
         self.is_full = False
-        self.closed: tuple[CloseCode, str] | None = None
-
-    # As the node sees it.
-
-    def set_handler(self, handler: Callable[[LinkEvent], None]) -> None:
-        self._handler = handler
 
     def is_writable(self, channel: Channel) -> bool:
-        return self.closed is None and not self.is_full
+        return super().is_writable(channel) and not self.is_full
 
-    def send_nowait(self, channel: Channel, payload: bytes) -> int:
-        if self.closed is not None:
-            raise LinkNotOpen("closed")
-        self.sent.append(decode_client_message(payload))
+    def _send(self, channel: Channel, raw: bytes, messages: list[bytes]) -> int:
+        number = super()._send(channel, raw, messages)
+        self.sent += map(decode_client_message, messages)
         self.channels.append(channel)
-        return self.channels.count(channel)
-
-    def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None:
-        if self.closed is None:
-            self.closed = (code, reason)
-            self._happen(LinkClosed(code, reason, by_peer=False))
-
-    # As the test plays it.
-
-    def _happen(self, event: LinkEvent) -> None:
-        if self._handler is not None:
-            self._handler(event)
+        return number
 
     def say(self, *messages: ServerMessage) -> None:
         for message in messages:
             if self.closed is None:
-                self._happen(MessageReceived(Channel.CHAT, encode_message(message)))
+                self.say_bytes(encode_message(message))
 
     def say_bytes(self, payload: bytes) -> None:
-        self._happen(MessageReceived(Channel.CHAT, payload))
+        self.give(MessageReceived(Channel.CHAT, payload))
 
     def die(self, reason: str = "The peer does not answer.") -> None:
-        if self.closed is None:
-            self.closed = (CloseCode.UNREACHABLE, reason)
-            self._happen(LinkClosed(CloseCode.UNREACHABLE, reason, by_peer=False))
+        self.end(LinkClosed(CloseCode.UNREACHABLE, reason, by_peer=False))
 
     def hang_up(self, code: CloseCode, reason: str) -> None:
-        self.closed = (code, reason)
-        self._happen(LinkClosed(code, reason, by_peer=True))
+        self.end(LinkClosed(code, reason, by_peer=True))
 
     def drain(self) -> None:
         self.is_full = False
-        self._happen(SendBufferDrained(Channel.CHAT))
-
-    def deliver(self) -> None:
-        self._happen(MessagesDelivered(Channel.CHAT, self.channels.count(Channel.CHAT)))
+        self.give(SendBufferDrained(Channel.CHAT))
 
     def take(self, kind: type[T]) -> list[T]:
         """What was sent of this kind since the last call."""

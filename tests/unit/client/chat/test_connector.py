@@ -38,7 +38,8 @@ KEY = bytes(range(32))
 
 
 class MetLink(PlayedLink):
-    peer_fingerprint = KEY
+    def __init__(self) -> None:
+        super().__init__(KEY)
 
 
 class PlayedNetwork:
@@ -206,7 +207,7 @@ def test_over_websocket_udp_is_tried_again_and_takes_over() -> None:
         udp = await scene.signed_in(2)
         assert udp.closed is None
         assert websocket.closed is not None
-        assert websocket.closed[0] is CloseCode.REPLACED
+        assert websocket.closed.code is CloseCode.REPLACED
         assert not [event for event in scene.told if isinstance(event, events.ConnectionLost)]
         assert [way for way, _ in scene.network.calls] == ["udp", "websocket", "udp", "udp", "udp"]
 

@@ -76,7 +76,7 @@ def test_a_gap_or_a_repeat_ends_the_link_and_is_not_kept(sequences: tuple[int, .
         assert link.closed is None
         return
     assert link.closed is not None
-    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert link.closed.code is CloseCode.PROTOCOL_VIOLATION
     assert [message.sequence for message in stage.node.messages(LAB)] == [1, 2, 3]
 
 
@@ -269,7 +269,7 @@ def test_at_the_goodbye_cursors_are_reported_at_once() -> None:
     stage.node.when_delivered(lambda: done.append("delivered"))
     assert link.take(Advance)[0].cursors == (LogCursor(LAB, 1, 1),)
     assert not done
-    link.deliver()
+    link.arrive()
     assert done
 
 
@@ -449,6 +449,6 @@ def test_numbers_that_no_database_holds_end_the_link_and_nothing_else() -> None:
     link.say(PeopleChanged((Person(BEN, "ben", True, "", 2**64 - 1),)))
     link.say(Entries(LAB, (msgspec.structs.replace(entry(1), time_ms=2**64 - 1),)))
     assert link.closed is not None
-    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert link.closed.code is CloseCode.PROTOCOL_VIOLATION
     stage.connect(lab(head=1)).say(said(LAB, 1))
     assert len(stage.node.messages(LAB)) == 1

@@ -14,6 +14,7 @@ from lanline.client.chat.restored import lost
 from lanline.client.view import events
 from lanline.errors import CloseCode, HistoryProblem, ProtocolViolation, RefusalCode
 from lanline.model.content import Text
+from lanline.proto.events import LinkClosed
 from lanline.wire.chat.entries import Append, LogEntry
 from lanline.wire.chat.offers import MAX_CARRIED_BYTES
 from unit.client.chat.stage import ANN, BEN, LAB, Stage, entry, lab, said
@@ -148,7 +149,8 @@ def test_a_full_disk_refuses_what_is_typed_and_goes_on_when_there_is_room(tmp_pa
         say_often(stage, large)
     link.say(said(LAB, 1).__class__(LAB, (entry(1, BEN, large),)))
     assert "no room" in stage.heard(events.HistoryFailed)[0].text
-    assert link.closed == (CloseCode.GOING_AWAY, "")  # the server learns nothing of this device's folders
+    # The server learns nothing of this device's folders.
+    assert link.closed == LinkClosed(CloseCode.GOING_AWAY, "", by_peer=False)
     with pytest.raises(HistoryProblem, match="disk is full"):
         history.database.check_room()
     history.database.read("PRAGMA max_page_count = 100000")

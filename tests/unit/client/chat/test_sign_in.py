@@ -10,6 +10,7 @@ from lanline.client.view.values import NodeState
 from lanline.errors import CloseCode, InvalidInput, LinkLost, LinkNotOpen, RefusalCode
 from lanline.model.rooms import Access
 from lanline.proto.channels import Channel
+from lanline.proto.events import LinkClosed
 from lanline.wire.chat.admin import SetBanned
 from lanline.wire.chat.answers import Done, Refused
 from lanline.wire.chat.blobs import GetBlob
@@ -90,7 +91,7 @@ def test_without_a_common_version_it_is_said_who_has_to_upgrade(versions: tuple[
     assert refused.is_server_newer is is_newer
     assert "pgrade" in refused.text
     assert link.closed is not None
-    assert link.closed[0] is CloseCode.INCOMPATIBLE_VERSION
+    assert link.closed.code is CloseCode.INCOMPATIBLE_VERSION
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\xc1", b"\x93\xcd\xff\xff\x00\x00"])
@@ -99,7 +100,7 @@ def test_what_cannot_be_read_ends_the_link_and_nothing_else(garbage: bytes) -> N
     link = stage.connect()
     link.say_bytes(garbage)
     assert link.closed is not None
-    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert link.closed.code is CloseCode.PROTOCOL_VIOLATION
     assert len(stage.heard(events.ConnectionLost)) == 1
     stage.connect()
     assert stage.node.state is NodeState.SYNCHRONIZED
@@ -111,7 +112,7 @@ def test_a_server_that_speaks_before_it_has_signed_us_in_loses_the_link() -> Non
     stage.greet(link)
     link.say(people_table())
     assert link.closed is not None
-    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert link.closed.code is CloseCode.PROTOCOL_VIOLATION
     assert not stage.heard(events.PeopleChanged)
 
 
@@ -120,7 +121,7 @@ def test_a_version_that_was_not_offered_ends_the_link() -> None:
     stage.node.on_connected(link)
     link.say(Welcome(9, "ship", is_open=False, now_ms=START_MS))
     assert link.closed is not None
-    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert link.closed.code is CloseCode.PROTOCOL_VIOLATION
 
 
 def test_a_lost_link_is_told_once_and_fails_what_was_asked() -> None:
@@ -167,7 +168,7 @@ def test_a_list_without_end_loses_the_link() -> None:
     (asked,) = link.take(ListRooms)
     link.say(*[Rooms(asked.request, (), is_last=False)] * MAX_PIECES)
     assert link.closed is not None
-    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert link.closed.code is CloseCode.PROTOCOL_VIOLATION
     assert [type(answer) for answer in answers] == [LinkLost]
 
 
@@ -187,7 +188,7 @@ def test_the_new_link_takes_over_only_when_it_is_signed_in() -> None:
     stage.greet(new)
     assert stage.node.state is NodeState.SYNCHRONIZED
     stage.sign_in(new)
-    assert old.closed == (CloseCode.REPLACED, "Moved to another link.")
+    assert old.closed == LinkClosed(CloseCode.REPLACED, "Moved to another link.", by_peer=False)
     assert not stage.heard(events.ConnectionLost)
 
 

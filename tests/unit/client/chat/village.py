@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,10 @@ from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
 from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Timer
-from lanline.errors import CloseCode, LinkNotOpen
+from lanline.errors import CloseCode
 from lanline.model.content import Text
 from lanline.model.rooms import Access
-from lanline.proto.channels import Channel
-from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
+from lanline.proto.events import MessageReceived
 from lanline.testing.link import HandLink
 from lanline.wire.chat.conversations import CreateRoom
 from serverhouse.house import House
@@ -37,51 +35,20 @@ class Crash(BaseException):
     """Nothing catches it on its way out: the process is gone."""
 
 
-class Wire:
-    """One link: what is sent waits in it until it is carried, and is lost when it dies."""
+class Wire(HandLink):
+    """One link, from the client's end: what is sent waits in it until it is carried, and is lost when it dies."""
 
     def __init__(self, fingerprint: bytes) -> None:
-        self.server_end = HandLink(fingerprint, buffer_bytes=64 * 1024)
-        self.is_open = True
-        self._handler: Callable[[LinkEvent], None] | None = None
-        self._to_server: deque[tuple[Channel, bytes]] = deque()
-        self._sent = 0
+        super().__init__(bytes(32), most_under_way=_MOST_UNDER_WAY)
+        self.server_end = self.other = HandLink(fingerprint, buffer_bytes=64 * 1024)
         self._read = 0
-        self._was_full = False
 
-    # The client's end.
-
-    def set_handler(self, handler: Callable[[LinkEvent], None]) -> None:
-        self._handler = handler
-
-    def is_writable(self, _channel: Channel) -> bool:
-        self._was_full = self._was_full or len(self._to_server) >= _MOST_UNDER_WAY
-        return self.is_open and len(self._to_server) < _MOST_UNDER_WAY
-
-    def send_nowait(self, channel: Channel, payload: bytes) -> int:
-        if not self.is_open:
-            raise LinkNotOpen("closed")
-        self._to_server.append((channel, payload))
-        self._sent += 1
-        return self._sent
-
-    def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None:
-        self.die(code, reason)
-
-    # Whoever carries.
+    @property
+    def is_open(self) -> bool:
+        return self.closed is None
 
     def carry_up(self, most: int) -> bool:
-        did = False
-        while self.is_open and self._to_server and most:
-            channel, payload = self._to_server.popleft()
-            did, most = True, most - 1
-            self.server_end.give(MessageReceived(channel, payload))
-        if did and self.is_open:
-            self._happen(MessagesDelivered(Channel.CHAT, self._sent - len(self._to_server)))
-            if self._was_full and not self._to_server:
-                self._was_full = False
-                self._happen(SendBufferDrained(Channel.CHAT))
-        return did
+        return self.arrive(most)
 
     def carry_down(self, most: int) -> bool:
         self.server_end.arrive()
@@ -90,25 +57,18 @@ class Wire:
             channel, payload = self.server_end.arrived[self._read]
             self._read += 1
             did, most = True, most - 1
-            self._happen(MessageReceived(channel, payload))
+            self.give(MessageReceived(channel, payload))
         if self.server_end.closed is not None and self._read == len(self.server_end.arrived):
             self.die(CloseCode.DONE, "The server hung up.")
         return did
 
-    def _happen(self, event: LinkEvent) -> None:
-        if self._handler is not None:
-            self._handler(event)
-
     def die(self, code: CloseCode = CloseCode.UNREACHABLE, reason: str = "Nobody answers.") -> None:
         """At both ends; what was under way is lost."""
-        if self.is_open:
-            self.is_open = False
-            self._happen(LinkClosed(code, reason, by_peer=False))
-            self.server_end.end(LinkClosed(code, reason, by_peer=True))
+        self.close(code, reason)
 
     def forget_client(self) -> None:
         """Its process is gone; the server learns that the link is dead, and nobody else is there to learn it."""
-        self._handler = None
+        self.set_handler(lambda _: None)
         self.die()
 
 

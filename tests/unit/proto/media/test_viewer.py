@@ -30,7 +30,6 @@ from lanline.wire.video import (
     StreamCodec,
     StreamOffer,
     Subscribe,
-    Unsubscribe,
     VideoRequest,
     decode_request,
     encode_video,
@@ -126,10 +125,9 @@ def test_where_packets_are_lost_each_report_asks_for_the_round_trip() -> None:
 def test_what_is_to_be_reliable_goes_over_chat_and_the_rest_over_media() -> None:
     pair = Pair()
     pair.viewer.subscribe(1.0, Subscribe(max_height=240))
-    pair.viewer.unsubscribe()
     pair.viewer.request_key(1.0)
     kinds = [(channel, type(decode_request(payload))) for channel, payload in pair.viewer.messages_to_send()]
-    assert kinds == [(Channel.CHAT, Subscribe), (Channel.CHAT, Unsubscribe)]
+    assert kinds == [(Channel.CHAT, Subscribe)]
 
 
 def test_a_frame_is_shown_when_its_last_packet_is_there() -> None:

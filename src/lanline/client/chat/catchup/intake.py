@@ -1,4 +1,5 @@
-"""Owns the way of what came of a log to the disk: pages of a catch-up opened together, written, and only then told.
+"""Takes in what arrives of a log: opens the pages of a catch-up together, writes them to the disk, and only then tells
+of them.
 
 What is live is written as it comes. While a log catches up, several pages are opened together, a few entries at each
 turn of the loop: so one signature vouches for more of a run, and nobody waits who says something meanwhile. What comes

@@ -1,4 +1,5 @@
-"""Owns what is made of words that a restored server had lost, and that somebody has brought: shown once, and marked so.
+"""Owns what is done with messages that a restored server had lost and somebody has brought back: each is shown once,
+and marked so.
 
 Not how they are judged: `client/sealing/carrying`. Not how this device brings some itself: `bringing`.
 """

@@ -1,4 +1,4 @@
-"""Owns that this person's pairs and private rooms get new keys at once when one of their devices was taken out.
+"""Gives this person's talks of two and private rooms new keys at once when one of their devices was taken out.
 
 Not that nobody seals under the old ones: that holds without it, here and at the server. It is the entry by which each
 log says that the device is gone, so that nothing which a thief of it says above is believed (sealing.md, 5).

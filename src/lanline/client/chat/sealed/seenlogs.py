@@ -1,4 +1,4 @@
-"""Owns what this device has of each log, as a hash, and tells when somebody who speaks was shown another one.
+"""Keeps a hash over each log as this device has it, and tells when the author of a message was shown another log.
 
 And what pages that are read backwards are held to: words in them name the hash over the log at places of them.
 

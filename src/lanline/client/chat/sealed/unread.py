@@ -1,4 +1,5 @@
-"""Owns what stands in place of words that do not open: why, and what mends it, or that nothing does. Not the opening.
+"""Owns what is shown in place of a message that does not open: why, and what mends it, or that nothing does. Not the
+opening.
 
 It is found anew each time they are shown, by what this device has then: so no sentence stays that is not true any more.
 """

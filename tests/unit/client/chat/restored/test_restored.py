@@ -264,7 +264,7 @@ def test_an_answer_with_a_gap_ends_the_link() -> None:
     [asked] = link.take(ReadBefore)
     link.say(EarlierEntries(asked.request, LAB, (after(5), after(6))))
     assert link.closed is not None
-    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert link.closed.code is CloseCode.PROTOCOL_VIOLATION
 
 
 def test_a_node_that_follows_nothing_leaves_what_it_does_not_read_for_the_next() -> None:
