@@ -100,7 +100,7 @@ def test_every_field_stands_on_the_page() -> None:
     fields = {field for row in rows for field in row}
     told = {name for line in re.findall(r"^\| (`.*?`) \|", PAGE, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)}
     assert fields <= told
-    assert f"It is form {JSON_FORM};" in PAGE
+    assert f"This is form {JSON_FORM}:" in PAGE
 
 
 def test_a_report_says_what_was_said_and_what_is_proven(view: Any) -> None:
