@@ -5,21 +5,16 @@ Who has one device only has no other that could give it anything.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from attacks.test_sealed_restores import Backups, connect, wait
+from attacks.test_sealed_restores import Backups, connect, make_backups, wait
 from lanline.model.groups import FOR_DEVICE
 from lanline.storage.api import Transaction
 from lanline.wire.sealing.entries import Role
 from unit.client.sealing.devices import Device, Town, came
 from unit.client.sealing.test_devices import further
 
-
-@pytest.fixture(name="backups")
-def make_backups(town: Town, tmp_path: Path) -> Backups:
-    return Backups(town, tmp_path)
+__all__ = ["make_backups"]
 
 
 def compute_anew(town: Town, device: Device) -> None:
