@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 
-from lanline.chain.epochs import judge_epoch
+from lanline.chain.epochs import judge_epoch, scope_named
+from lanline.chain.offers import judge_offer, judge_request
+from lanline.chain.reasons import Reason
+from lanline.chain.roomoffers import full_entry_of, judge_room_offer
 from lanline.chain.rooms import replay
 from lanline.chain.rules import follow
 from lanline.chain.state import Chain
-from lanline.crypto.groups.ids import KEY_ENTRY, device_id_of
+from lanline.crypto.groups.ids import KEY_ENTRY, REQUEST, device_id_of
 from lanline.crypto.groups.keys import SigningKey
 from lanline.errors import MalformedPacket
 from lanline.wire.sealing import entries
@@ -40,7 +43,12 @@ def fuzz_one(data: bytes) -> None:
             assert after.height == 2
             assert after.head != _CHAIN.head
         replay(_CHAIN, content, {})
+        judge_room_offer(_CHAIN, None, content)
+        full_entry_of(_CHAIN, content)
+        judge_offer(_CHAIN, content)
+        scope_named(content)
         judge_epoch(_CHAIN, ZEROS, _CHAIN.is_member, (), content)
+    assert isinstance(judge_request(_CHAIN, data, _SIGNER.sign(REQUEST + _CHAIN.group_id + data)), Reason)
     for decode in (split_said, decode_words, decode_carried, entries.decode_joiner, entries.decode_device):
         with contextlib.suppress(MalformedPacket):
             decode(data)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lanline.crypto.groups.epochs import open_back, open_prior, seal_back, seal_prior
 from lanline.crypto.groups.keys import SealingKey, is_good_sign_key, seal_box, verify
+from lanline.crypto.groups.labels import NONCE_BYTES, open_label, seal_label
 from lanline.crypto.groups.rsa import RsaKey, check_rsa_public, open_half, seal_half, seal_rsa_box
 from lanline.errors import MalformedPacket
 
@@ -17,6 +18,7 @@ assert _RSA is not None
 _BOX, _RSA_BOX = seal_box(_KEY.public_bytes, _INFO, _SECRET), seal_rsa_box(_RSA.public_bytes, _INFO, _SECRET)
 _ID, _LONG = bytes(16), bytes(32)
 _BACK, _PRIOR = seal_back(_SECRET, _LONG, _ID, _LONG), seal_prior(_SECRET, _LONG, 2, _LONG)
+_LABEL = seal_label(_SECRET, _LONG, "laptop", bytes(NONCE_BYTES))
 _HALF = seal_half(_SECRET, _LONG, 2, _LONG, _RSA.half)
 
 
@@ -29,6 +31,7 @@ def fuzz_one(data: bytes) -> None:
     assert half is None or data == _HALF
     key = RsaKey.of_half(data[:384])
     assert key is None or key.half == data[:384]
+    assert open_label(_SECRET, _LONG, data) in {"", "laptop"}
     _as_keys(data)
 
 
@@ -49,4 +52,4 @@ def _as_keys(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    return [_BOX, _RSA_BOX, _BACK, _PRIOR, _HALF, _RSA.half, _KEY.public_bytes, _RSA.public_bytes]
+    return [_BOX, _RSA_BOX, _LABEL, _BACK, _PRIOR, _HALF, _RSA.half, _KEY.public_bytes, _RSA.public_bytes]

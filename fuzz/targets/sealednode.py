@@ -17,6 +17,9 @@ from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.chat.session import AsDevice
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.view.values import NodeState
+from lanline.crypto.groups.epochs import room_key_of
+from lanline.crypto.groups.ids import open_room_id_of
+from lanline.crypto.groups.said import RunKeys, Where, seal_words
 from lanline.model.content import Text
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessageReceived
@@ -25,9 +28,12 @@ from lanline.testing.link import HandLink
 from lanline.wire.chat import devices, entries, groups, offers
 from lanline.wire.chat.answers import Done, Refused
 from lanline.wire.chat.messages import ServerMessage, encode_message
+from lanline.wire.sealing.said import CARRIED_SUITE, CarriedWords, Header, Words
+from lanline.wire.sealing.strict import encode_strictly
 from targets._peers import join, pieces
-from unit.client.chat.village import Village
+from unit.client.chat.village import Process, Village
 
+_RUN = bytes(range(16))
 _SUITES = ("said/1", "topic/1", "carried/1", "key/1", "stub/1", "epoch/1", "plain")
 
 
@@ -54,11 +60,31 @@ class _Group:
                     (b"", b"\x81\xa4type\xa4text", b"\x82\xa4type\xa5topic\xa5topic\xa2hi"), 1
                 )
             ]
+            self._take_speaker(process, ben.processes[0])
             assert ann.keys is not None
             image = bytearray(process.history.image())
             image[18:20] = b"\x01\x01"  # no log beside the file, which memory has none of
             self.image, self.link, self.store = bytes(image), ann.link, ann.keys.store
             village.close()
+
+    def _take_speaker(self, listener: Process, speaker: Process) -> None:
+        """What ben seals with, so that anything can come under his seal."""
+        copy, epoch = speaker.member.copy, speaker.member.copy.sealing_epoch()
+        assert epoch is not None
+        self.height, self.head, self.history = copy.chain.height, copy.chain.head, speaker.member._context.history  # noqa: SLF001
+        self.epoch_id, self.device_id, self.account_id, self.signer = (
+            epoch.epoch_id,
+            copy.device_id,
+            copy.account_id,
+            copy.signer,
+        )
+        self.room_id = open_room_id_of(copy.chain.group_id, "lobby")
+        self.keys = RunKeys(room_key_of(copy.secrets[epoch.scope, epoch.epoch_id], self.room_id), copy.device_id, _RUN)
+        person = listener.node.directory.named("ben")
+        assert person is not None
+        self.number = person.account
+        items = speaker.member._context.tables.items()  # noqa: SLF001
+        self.statement = next(content for _, suite, content in items if suite == "epoch/1")
 
     @staticmethod
     def _beginning(village: Village) -> list[bytes]:
@@ -114,6 +140,38 @@ def _message(what: int, content: bytes) -> ServerMessage:  # noqa: PLR0911 -- on
             return Done(request) if what & 1 else Refused(request, 17 + (what >> 1 & 3), "No.", 0)
 
 
+def _spoken(what: int, content: bytes) -> ServerMessage:
+    """Words of ben, under his seal and signature, with anything in them; or such as somebody has brought."""
+    group, entry_id, named = _GROUP, content[:16].ljust(16, b"\0"), content[16:20].ljust(4, b"\0")
+    words = Words(
+        named[0] & 3,
+        bytes(32),
+        5,
+        group.height - 1 + (named[1] & 3),
+        bytes(32) if named[2] & 1 else group.head,
+        bytes(8) if named[2] & 2 else group.history,
+        named[3],
+        bytes(32),
+        (),
+        content[20:],
+    )
+    epoch_id = entry_id if what & 4 else group.epoch_id
+    sealed, _ = seal_words(
+        group.keys,
+        group.signer,
+        Header(epoch_id, group.device_id, _RUN, b""),
+        Where(group.room_id, group.account_id, entry_id),
+        encode_strictly(words),
+        bytes(32),
+    )
+    suite = _SUITES[what & 3 if what & 3 < 3 else 0]
+    if suite == CARRIED_SUITE:
+        statement = group.statement if named[2] & 4 else content[20:]
+        sealed = encode_strictly(CarriedWords(entry_id, sealed, statement if what & 4 else b""))
+    entry = entries.LogEntry(group.place + 1 + (named[2] >> 7), entry_id, group.number, 2, 5, suite, sealed)
+    return entries.Entries(group.lobby, (entry,))
+
+
 def fuzz_one(data: bytes) -> None:
     clock, link, node = _GROUP.node()
     for payload in _GROUP.beginning:
@@ -122,7 +180,8 @@ def fuzz_one(data: bytes) -> None:
     for what, content in pieces(data):
         if link.closed is not None:
             break
-        payload = content if what == 0xFF else encode_message(_message(what, content))
+        make = _spoken if 0xF8 <= what < 0xFF else _message
+        payload = content if what == 0xFF else encode_message(make(what, content))
         link.give(MessageReceived(Channel.BULK if what >> 4 in {8, 9} else Channel.CHAT, payload))
         if what & 8:
             clock.ring_all()
@@ -134,4 +193,11 @@ def fuzz_one(data: bytes) -> None:
 def seeds() -> list[bytes]:
     every = [join((what, bytes(range(64)))) for what in range(0, 256, 5)]
     said = [join((0x00, content), (0x10, content), (0x28, content)) for content in _GROUP.said if content is not None]
-    return [*every, *said, join(*((0xFF, payload) for payload in _GROUP.beginning))]
+    texts = (b"\x82\xa4type\xa4text\xa4text\xa2hi", b"\x82\xa4type\xa5topic\xa5topic\xa2hi", b"\x80")
+    spoken = [
+        join((what, bytes([what]) * 16 + named + text), (0x48, b""))
+        for what in range(0xF8, 0xFF)
+        for named in (b"\0\1\0\0", b"\0\2\4\0", b"\1\1\2\1")
+        for text in texts[: 1 if what & 4 else 3]
+    ]
+    return [*every, *said, *spoken, join(*((0xFF, payload) for payload in _GROUP.beginning))]

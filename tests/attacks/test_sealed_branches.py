@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from attacks.test_sealed_restores import Backups, connect, make_backups, wait
+from attacks.test_sealed_restores import Backups, came_unseen, connect, make_backups, wait
 from grouphouse.people import DeviceKeys, InviteKeys, Person, Story, stub_of
+from lanline.client.sealing.member import GroupStanding
 from lanline.client.sealing.scopes import PrivateRoom
 from lanline.core.takenbranch import Item
 from lanline.wire.chat import groups, offers
@@ -138,3 +139,25 @@ def test_accounts_and_devices_of_ones_own_making_lengthen_no_branch(town: Town, 
     assert town.house.server.core.gathering._own.head == head
     assert not ben.member.copy.chain.is_member(eve.member.copy.account_id)
     assert b"sham0" not in ben.member.copy.chain.names
+
+
+def test_a_home_from_before_the_note_of_its_coming_sees_the_fork_and_comes_in_when_told_to(
+    town: Town, backups: Backups
+) -> None:
+    """An honest restore. Nothing on its disk tells that from a server which would put it out: its person decides."""
+    ana, ben, eve = came_unseen(town, backups)
+    connect(town, ana, ben)
+    wait(town)
+    town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
+    eve.history.database.run("DELETE FROM facts WHERE name = 'chain coming'")
+    eve.restart()
+    connect(town, eve)
+    assert "another past of the group" in eve.member.problem
+    assert "lanline chain" in eve.member.problem
+    assert eve.words.seal(eve.lobby, bytes(16), b"nothing") is None
+    eve.member.decisions.accept()
+    town.pass_time(1.0)
+    assert eve.member.standing is GroupStanding.ASKS
+    town.done(ana.member.changes.admit(next(iter(ana.member.changes.requests))))
+    eve.say("once more")
+    assert ana.texts()[-1] == "once more"

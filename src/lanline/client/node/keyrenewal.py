@@ -24,7 +24,7 @@ async def renew_keys(client: ChatClient, limit_s: float) -> KeysRenewed:
     member = client.node.seals.member
     if member is None or not member.knows_group:
         raise NotInGroup(f"There are no keys to compute anew. {outside_text(client.node.seals)}")
-    before = member.caches.state()
+    before = member.caches.named(_places(client))
     if not client.is_signed_in:
         return _checked_here(client, member.caches, before)
     await client.wait_until(lambda: member.is_current or bool(member.hindrance), limit_s)
@@ -47,9 +47,8 @@ def _has_come(client: ChatClient, member: GroupMember, before: KeyState) -> bool
     """Asks for the secrets of conversations where nobody has spoken meanwhile."""
     if not member.is_current or member.copy.is_apart or not client.is_signed_in:
         return False
-    for place in _places(client):
-        for copy in member.caches.lacking(place):
-            member.want_secrets(copy)
+    for copy in member.caches.lacking(_places(client), before):
+        member.want_secrets(copy)
     return member.is_settled and member.caches.is_kept(before)
 
 

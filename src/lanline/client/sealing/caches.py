@@ -42,6 +42,18 @@ class KeyCaches:
         copy = self._context.copy
         return KeyState(copy.chain.height, copy.chain.head, dict(self._context.seeds), dict(copy.secrets))
 
+    def named(self, places: Iterable[Place]) -> KeyState:
+        """What can be computed anew: of the secrets those that something here still names. A restored server may have
+        lost the others' statements, with all that was sealed under them.
+        """
+        state, copies, chain = self.state(), self._copies(places), self._context.copy.chain
+        named = {
+            (scope, epoch_id): secret
+            for (scope, epoch_id), secret in state.secrets.items()
+            if scope in copies and copies[scope].known(chain, epoch_id) is not None
+        }
+        return state._replace(secrets=named)
+
     def is_kept(self, before: KeyState) -> bool:
         return before.is_kept_in(self.state(), self._context.copy.chain.head_at(before.height))
 
@@ -72,10 +84,8 @@ class KeyCaches:
         """Without the server: every signature of the chain is checked, and what fits nothing is dropped. How much."""
         self._context.tables.doubt_chain()
         self._begin_anew()
-        sealings = (each for place in places for each in self._context.scopes.sealings(place))
-        copies = {each.copy.scope.id: each.copy for each in sealings}
         dropped = self._context.tables.drop_wrong_keys() + self._drop_wrong_seeds()
-        return dropped + sum(self._drop_wrong_secrets(copy) for copy in copies.values())
+        return dropped + sum(map(self._drop_wrong_secrets, self._copies(places).values()))
 
     def _begin_anew(self) -> None:
         self._context.copy.begin_anew()
@@ -86,9 +96,20 @@ class KeyCaches:
         """The logs that are sealed in suite `rsa`."""
         return tuple(self._context.scopes.in_rsa)
 
-    def lacking(self, place: Place) -> list[EpochCopy]:
-        """What a conversation is sealed under, and cannot be opened here."""
-        return [sealing.copy for sealing in self._context.scopes.sealings(place) if sealing.copy.lacking()]
+    def lacking(self, places: Iterable[Place], before: KeyState | None = None) -> list[EpochCopy]:
+        """What conversations are sealed under, and cannot be opened here; also what only words that were brought to a
+        restored server name, if that could be opened before.
+        """
+        copies = self._copies(places)
+        for scope, epoch_id in () if before is None else before.secrets:
+            if scope in copies:
+                copies[scope].known(self._context.copy.chain, epoch_id)
+        return [each for each in copies.values() if each.lacking()]
+
+    def _copies(self, places: Iterable[Place]) -> dict[bytes, EpochCopy]:
+        """By the ids of their scopes."""
+        sealings = (sealing for place in places for sealing in self._context.scopes.sealings(place))
+        return {sealing.copy.scope.id: sealing.copy for sealing in sealings}
 
     def _drop_wrong_seeds(self) -> int:
         return self._context.drop_wrong_seeds() if self._context.copy.is_member else 0

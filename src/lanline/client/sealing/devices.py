@@ -296,7 +296,9 @@ class Devices:
         context = self._context
         devices = context.copy.chain.devices
         gone = tuple(each for each in context.copy.own_come_back if devices[each].kind is DeviceKind.DEVICE)
-        return self.take_out(gone, context.copy.signer) if gone and context.has_newest_seed else None
+        if not gone:
+            return None
+        return self.take_out(gone, context.copy.signer) if context.has_newest_seed else self._secrets.fetch_seed()
 
     @property
     def is_alone(self) -> bool:

@@ -49,7 +49,7 @@ def fetch_all(village: Village, process: Process) -> None:
     """As the node's command does: also what nobody has asked for meanwhile."""
 
     def is_whole() -> bool:
-        lacking = [copy for place in places(process) for copy in process.member.caches.lacking(place)]
+        lacking = process.member.caches.lacking(places(process))
         for copy in lacking:
             process.member.want_secrets(copy)
         return process.member.is_current and process.member.is_settled and not lacking

@@ -322,9 +322,12 @@ class ServerWatch:
     def _is_asked_for_long(self) -> bool:
         """About one and the same, though something else comes: a server could bring a little now and then, for ever."""
         chain, before = self._context.copy.chain, self._asked
-        lacking: dict[object, int] = dict.fromkeys(["less"] if self._is_elsewhere else self._unknown, NEVER)
-        if not self._is_elsewhere:
+        lacking = dict[object, int]()
+        if self._is_elsewhere:
+            lacking[_LESS] = NEVER
+        else:
             lacking.update(self._words.ahead)
+            lacking.update(dict.fromkeys(self._unknown, NEVER))
         self._asked = {}
         for each, height in lacking.items():
             first, count = before.get(each, (height, 0))
