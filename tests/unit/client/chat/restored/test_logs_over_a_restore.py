@@ -18,6 +18,7 @@ from lanline.client.chat.sealed.content import OPENED
 from lanline.client.chat.sealed.seenlogs import Named, SeenPages
 from lanline.client.sealing.groupcopy import LESS_SHOWN
 from lanline.client.sealing.logchain import LogChain
+from lanline.core.chaingathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
@@ -359,3 +360,24 @@ def test_what_came_and_was_not_kept_yet_has_another_place_after_a_restore(villag
     cai.node.seals._begin_history(b"restored")
     [after], _ = cai.node.seals.open(shown, [structs.replace(came, sequence=came.sequence + 1)])
     assert (before.suite, after.suite) == (OPENED, OPENED)
+
+
+def test_words_under_a_key_of_which_the_server_has_lost_the_beginning_come_back_from_who_fetches_all_keys_anew(
+    village: Village,
+) -> None:
+    """And has begun to just before it learns of the restore."""
+    back_up(village)
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    village.rest_until(lambda: ann.member.is_settled)
+    turned = ann.member.devices.revoke(())
+    village.rest_until(lambda: turned.is_settled)
+    lose(village)
+    ann.crash()
+    ben.crash()
+    put_back(village, is_changed=False)
+    ben, cai = (Process(home) for home in village.homes[1:])
+    village.homes[1].processes, village.homes[2].processes = [ben], [cai]
+    ben.member.caches.throw_away()
+    rest(village)
+    village.house.clock.pass_time(WAIT_S)
+    village.rest_until(lambda: "to be lost" in said(cai, "#lobby"))
