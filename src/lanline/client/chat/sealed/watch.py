@@ -268,9 +268,11 @@ class ServerWatch:
 
     @property
     def _may_be_kept_back(self) -> bool:
-        if self._is_elsewhere:
-            return self._context.copy.is_less_shown and not self.alarms.has_rung(_LESS)
-        return bool(self._words.ahead or self._unknown)
+        return self._is_less_untold or (not self._is_elsewhere and bool(self._words.ahead or self._unknown))
+
+    @property
+    def _is_less_untold(self) -> bool:
+        return self._context.copy.is_less_shown and not self.alarms.has_rung(_LESS)
 
     @property
     def _is_elsewhere(self) -> bool:
@@ -287,7 +289,7 @@ class ServerWatch:
         if isinstance(answer, GroupIs) and answer.log and not self._has_patience(answer):
             self._forget_known()
             if self._may_be_kept_back:
-                self._tell_kept_back(answer)
+                self._tell_kept_back()
         self._ask_later()
 
     def _has_patience(self, answer: GroupIs) -> bool:
@@ -302,10 +304,9 @@ class ServerWatch:
             self._patience = _ASKED_WHILE_MENDED
         return False
 
-    def _tell_kept_back(self, answer: GroupIs) -> None:
-        if self._is_elsewhere:
-            if answer.height < self._context.copy.chain.height or self._context.copy.sequence < answer.sequence:
-                self.alarms.ring(_LESS)
+    def _tell_kept_back(self) -> None:
+        if self._is_less_untold:
+            self.alarms.ring(_LESS)
             return
         for author in dict.fromkeys([*self._words.ahead, *self._unknown.values()]):
             self._kept_from.add(author)

@@ -117,6 +117,35 @@ def test_a_server_that_goes_back_in_silence_is_told_to_who_has_seen_more(village
     assert [home.warnings for home in village.homes[:2]] == ([[], []] if says_so else [[LESS_SHOWN], [LESS_SHOWN]])
 
 
+@pytest.mark.parametrize("says_so", [False, True])
+def test_a_server_that_goes_back_in_silence_is_told_to_whose_home_was_put_back_too(
+    village: Village, *, says_so: bool
+) -> None:
+    """The file of its keys has seen more; after an honest restore nothing is told, also not at the next start."""
+    ann, home = village.homes[0].processes[0], village.homes[1]
+    home.processes.pop().crash()
+    kept = home.path.read_bytes()
+    back_up(village)
+    home.processes = [Process(home)]
+    village.rest_until(lambda: ann.member.is_settled)
+    made = ann.member.changes.make_invite(1, 10**9)
+    village.rest_until(
+        lambda: made.is_settled and home.processes[0].member.copy.chain.height == ann.member.copy.chain.height
+    )
+    ann.crash()
+    home.processes.pop().crash()
+    home.path.write_bytes(kept)
+    home.delivered.clear()
+    put_back(village, is_changed=False, says_so=says_so)
+    for _ in range(2):
+        home.processes = [Process(home)]
+        for _ in range(60):
+            village.rest()
+        assert home.processes[0].member.copy.is_behind
+        assert set(home.warnings) == (set() if says_so else {LESS_SHOWN})
+        home.processes[0].crash()
+
+
 def test_an_older_part_that_a_restore_has_changed_is_told_at_the_next_word(village: Village) -> None:
     back_up(village)
     lose(village)
