@@ -498,7 +498,7 @@ class World:
         if mine.height >= theirs.height or parting(mine, theirs) is not None:
             return
         for room in ROOMS:
-            ids = [each[0] for each in (_copy(other, room) or {}).values() if f"{other.label} {other.said}" in each[2]]
+            ids = [each[0] for each in (_copy(other, room) or {}).values() if each[2] == f"{other.label} {other.said}"]
             if set(ids) & _ids_in(one, room):
                 raise PromiseBroken(f"{one.name} is shown less of the group than {other.name}, and is not told")
 
@@ -562,9 +562,11 @@ def _ids_in(home: SimHome, room: str) -> set[bytes]:
 
 
 def _text(suite: str, content: bytes) -> str:
+    """What was said, and of what else is said what it holds."""
     body = msgspec.msgpack.decode(content)[3] if suite == CARRIED else content
-    return bytes(body).decode(errors="replace")
+    held = msgspec.msgpack.decode(body)
+    return str(held.get("text", held))
 
 
 def _has_words_of(home: SimHome, copy: dict[int, tuple[bytes, int, str, bool]]) -> bool:
-    return any(f"{home.label} {home.said}" in text for _, _, text, _ in copy.values())
+    return any(text == f"{home.label} {home.said}" for _, _, text, _ in copy.values())

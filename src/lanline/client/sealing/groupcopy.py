@@ -194,7 +194,7 @@ class GroupCopy(EpochCopy):
         start.
         """
         before = self._noted("read", history)
-        if not self.is_apart:
+        if not (self.is_apart or self.is_behind):
             self._noted("whole", before or history)
         is_other_log = self._noted("log", log.to_bytes(8, "big")) not in {None, log.to_bytes(8, "big")}
         is_same = (
@@ -260,7 +260,8 @@ class GroupCopy(EpochCopy):
         """All that the server shows is known here, and is less than it showed before in this very history, or than it
         says that it has.
         """
-        if not self.is_apart or self.is_parted or self.shown.height >= self.chain.height or self.forked_at is not None:
+        known = max(self.chain.height, self._keys.height)
+        if self.is_parted or self.shown.height >= known or self.forked_at is not None or self.offer is not None:
             return False
         return self.sequence < self.target or self._tables.chain_history("whole") == self._tables.chain_history("read")
 

@@ -158,6 +158,10 @@ _PUT_CURSORS = (
     "UPDATE cursors SET first = min(first, ?2), delivered = ?2, has_begun = (?2 > 0), read = ?3, "
     "others_delivered = ?4, others_read = ?5 WHERE log = ?1"
 )
+_STATEMENTS = (
+    "SELECT content FROM entries WHERE suite = 'epoch/1' UNION SELECT content FROM chain_items WHERE suite = 'epoch/1' "
+    "UNION SELECT content FROM own_statements"
+)
 _ASIDE = (
     "INSERT OR IGNORE INTO set_aside SELECT e.log, e.entry_id, coalesce(l.title, ''), e.sequence, e.account, "
     "coalesce(p.name, ''), e.time_ms, e.suite, e.content, '', 0, w.entry_id, w.said, '' FROM entries e "
@@ -319,11 +323,9 @@ def _keep_room_entries(writer: sqlite3.Connection) -> None:
 
 def _keep_statements(writer: sqlite3.Connection) -> None:
     """Those of epochs: with them comes back what was sealed under epochs that the server has lost."""
-    for table in ("entries", "chain_items"):
-        found = writer.execute(f"SELECT content FROM {table} WHERE suite = 'epoch/1'").fetchall()  # noqa: S608 -- our own words
-        for (content,) in found:
-            with contextlib.suppress(MalformedPacket):
-                writer.execute(KEEP_STATEMENT, (epoch_id_of(decode_epoch(content)[1].commitment), content))
+    for (content,) in writer.execute(_STATEMENTS).fetchall():
+        with contextlib.suppress(MalformedPacket):
+            writer.execute(KEEP_STATEMENT, (epoch_id_of(decode_epoch(content)[1].commitment), content))
 
 
 def _doubt_all(writer: sqlite3.Connection) -> None:

@@ -284,9 +284,11 @@ class ServerWatch:
 
     @property
     def _may_be_kept_back(self) -> bool:
-        if self._is_elsewhere:
-            return self._context.copy.is_less_shown and not self.alarms.has_rung(_LESS)
-        return bool(self._words.ahead or self._unknown)
+        return self._is_less_untold or (not self._is_elsewhere and bool(self._words.ahead or self._unknown))
+
+    @property
+    def _is_less_untold(self) -> bool:
+        return self._context.copy.is_less_shown and not self.alarms.has_rung(_LESS)
 
     @property
     def _is_elsewhere(self) -> bool:
@@ -323,9 +325,9 @@ class ServerWatch:
         """About one and the same, though something else comes: a server could bring a little now and then, for ever."""
         chain, before = self._context.copy.chain, self._asked
         lacking = dict[object, int]()
-        if self._is_elsewhere:
+        if self._is_less_untold:
             lacking[_LESS] = NEVER
-        else:
+        if not self._is_elsewhere:
             lacking.update(self._words.ahead)
             lacking.update(dict.fromkeys(self._unknown, NEVER))
         self._asked = {}
@@ -335,7 +337,7 @@ class ServerWatch:
         return any(count > _ASKED_AT_MOST for _, count in self._asked.values())
 
     def _tell_kept_back(self) -> None:
-        if self._is_elsewhere:
+        if self._is_less_untold:
             self.alarms.ring(_LESS)
             return
         for author in dict.fromkeys([*self._words.ahead, *self._unknown.values()]):

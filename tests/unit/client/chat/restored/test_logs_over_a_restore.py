@@ -18,6 +18,7 @@ from lanline.client.chat.sealed.content import OPENED
 from lanline.client.chat.sealed.seenlogs import Named, SeenPages
 from lanline.client.sealing.groupcopy import LESS_SHOWN
 from lanline.client.sealing.logchain import LogChain
+from lanline.core.chaingathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
@@ -114,6 +115,35 @@ def test_a_server_that_goes_back_in_silence_is_told_to_who_has_seen_more(village
     for _ in range(60):
         village.rest()
     assert [home.warnings for home in village.homes[:2]] == ([[], []] if says_so else [[LESS_SHOWN], [LESS_SHOWN]])
+
+
+@pytest.mark.parametrize("says_so", [False, True])
+def test_a_server_that_goes_back_in_silence_is_told_to_whose_home_was_put_back_too(
+    village: Village, *, says_so: bool
+) -> None:
+    """The file of its keys has seen more; after an honest restore nothing is told, also not at the next start."""
+    ann, home = village.homes[0].processes[0], village.homes[1]
+    home.processes.pop().crash()
+    kept = home.path.read_bytes()
+    back_up(village)
+    home.processes = [Process(home)]
+    village.rest_until(lambda: ann.member.is_settled)
+    made = ann.member.changes.make_invite(1, 10**9)
+    village.rest_until(
+        lambda: made.is_settled and home.processes[0].member.copy.chain.height == ann.member.copy.chain.height
+    )
+    ann.crash()
+    home.processes.pop().crash()
+    home.path.write_bytes(kept)
+    home.delivered.clear()
+    put_back(village, is_changed=False, says_so=says_so)
+    for _ in range(2):
+        home.processes = [Process(home)]
+        for _ in range(60):
+            village.rest()
+        assert home.processes[0].member.copy.is_behind
+        assert set(home.warnings) == (set() if says_so else {LESS_SHOWN})
+        home.processes[0].crash()
 
 
 def test_an_older_part_that_a_restore_has_changed_is_told_at_the_next_word(village: Village) -> None:
@@ -414,3 +444,24 @@ def test_what_came_and_was_not_kept_yet_has_another_place_after_a_restore(villag
     cai.node.seals._begin_history(b"restored")
     [after], _ = cai.node.seals.open(shown, [structs.replace(came, sequence=came.sequence + 1)])
     assert (before.suite, after.suite) == (OPENED, OPENED)
+
+
+def test_words_under_a_key_of_which_the_server_has_lost_the_beginning_come_back_from_who_fetches_all_keys_anew(
+    village: Village,
+) -> None:
+    """And has begun to just before it learns of the restore."""
+    back_up(village)
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    village.rest_until(lambda: ann.member.is_settled)
+    turned = ann.member.devices.revoke(())
+    village.rest_until(lambda: turned.is_settled)
+    lose(village)
+    ann.crash()
+    ben.crash()
+    put_back(village, is_changed=False)
+    ben, cai = (Process(home) for home in village.homes[1:])
+    village.homes[1].processes, village.homes[2].processes = [ben], [cai]
+    ben.member.caches.throw_away()
+    rest(village)
+    village.house.clock.pass_time(WAIT_S)
+    village.rest_until(lambda: "to be lost" in said(cai, "#lobby"))
