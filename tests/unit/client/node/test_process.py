@@ -420,20 +420,23 @@ def test_the_socket_is_for_its_owner_alone(home: Path, run: Callable[..., Runnin
     assert stat.S_IMODE((home / "node.json").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("has_runtime_folder", [True, False])
+@pytest.mark.parametrize("where", ["runtime", "temporary", "short"])
 def test_where_the_home_can_hold_no_socket_it_stands_elsewhere_and_the_home_says_where(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_runtime_folder: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     short = Path("/tmp") / f"lanline-test-{os.getpid()}"
     short.mkdir(mode=0o700)
     try:
-        if has_runtime_folder:
-            monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
-        else:
-            monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-            monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
         home = tmp_path / ("long" * 40)
         home.mkdir()
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        if where == "runtime":
+            monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+        elif where == "temporary":
+            monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
+        else:
+            monkeypatch.setattr("tempfile.gettempdir", lambda: str(home))
+            monkeypatch.setattr(place, "SHORT_FOLDER", short)
         write_pin(home, KnownServer("127.0.0.1", 9, b"f" * 32, "ship", 1, "ann"))
         running = Running(home)
         [found] = list(short.glob("*/*.sock"))
@@ -455,6 +458,7 @@ def test_a_temporary_folder_that_others_may_write_to_is_not_used(
     try:
         monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
         monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
+        monkeypatch.setattr(place, "SHORT_FOLDER", short)
         home = tmp_path / ("long" * 40)
         home.mkdir()
         with pytest.raises(LanlineError, match="No socket can be made"):
