@@ -20,6 +20,7 @@ import pytest
 
 from lanline.client.node import faceend, place, process
 from lanline.client.node.call import NodeCall
+from lanline.client.node.face import Face
 from lanline.client.node.greeting import decoder
 from lanline.client.node.place import connected
 from lanline.client.node.process import NodeRuns, run_for_good
@@ -98,6 +99,24 @@ def test_what_no_server_would_take_is_refused_with_its_sentence(home: Path, run:
     run()
     with NodeCall(start_of(home)) as call, pytest.raises(InvalidInput, match="60 kB"):
         call.ask(said(1, "x" * 70_000))
+
+
+def test_bytes_that_are_no_text_are_refused_with_a_sentence_and_what_comes_next_is_taken(
+    home: Path, run: Callable[..., Running]
+) -> None:
+    run()
+
+    async def ask() -> None:
+        async with Face(start_of(home)) as face:
+            with pytest.raises(InvalidInput, match="UTF-8"):
+                await face.say("ben", Text("caf\udce9"))
+            await face.say("ben", Text("café"))
+
+    with NodeCall(start_of(home)) as call:
+        with pytest.raises(InvalidInput, match="UTF-8"):
+            call.ask(said(1, "caf\udce9"))
+        call.ask(said(2, "café"))
+    asyncio.run(asyncio.wait_for(ask(), LIMIT_S))
 
 
 def test_who_waits_for_the_server_is_told_that_it_is_still_queued(home: Path, run: Callable[..., Running]) -> None:
