@@ -310,7 +310,8 @@ def change_group(data: Path | None, home: Path, names: list[str]) -> bool:
         member = client.node.seals.member
         assert member is not None
         known = member.copy.chain.names
-        account_ids = [known[name.encode()] for name in names if name.encode() in known]
+        typed = [name.encode(errors="surrogateescape") for name in names]
+        account_ids = [known[name] for name in typed if name in known]
         if account_ids:
             await member.changes.remove(account_ids)
         return bool(account_ids)
