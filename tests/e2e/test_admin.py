@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -209,6 +210,7 @@ def test_an_admin_deletes_accounts_and_rooms_and_the_group_follows(home: House) 
     missing = home.member("ann", "admin", "delete", "ben", "--yes")
     assert (missing.returncode, missing.stdout) == (1, "")
     assert home.member("ann", "admin", "delete").returncode == 64
+    assert "Nobody here is called" in home.member("ann", "admin", "delete", os.fsdecode(b"caf\xe9"), "--yes").stderr
     own = home.member("ann", "admin", "delete", "ann", "--yes")
     assert "leave --delete" in own.stderr
     home.say("ann", "still in the group")

@@ -191,11 +191,14 @@ async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
 
 
 def _told(joined: Joined) -> list[str]:
+    import msgspec
+
     from lanline.client.joining import group_lines
 
     title = joined.server.name or joined.server.place
     who = f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."
-    return [who, *group_lines(joined)]
+    # That there is no recovery key is told by the chat.
+    return [who, *group_lines(msgspec.structs.replace(joined, lacks_recovery=False))]
 
 
 def _tell(line: str) -> None:

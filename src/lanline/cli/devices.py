@@ -134,10 +134,11 @@ def add(
     qr: Annotated[bool, typer.Option("--qr", help="Show the link as a QR code too.")] = False,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Let in another device of yours: a link for it, good once, for ten minutes.
+    """Let in another device of yours, by a link for it.
 
-    The link stands alone on the first line. Whoever has it can act as you: show it
-    to nobody else. This command ends when the other device is in.
+    The link is good once, for ten minutes, and stands alone on the first line. Whoever
+    has it can act as you: show it to nobody else. This command ends when the other
+    device is in.
 
     \b
     Here:   lanline devices add --qr
@@ -245,11 +246,11 @@ def rename(
 
 @app.command()
 def revoke(which: Which, home: HomeOption = DEFAULT_HOME) -> None:
-    """Take out a device that is lost: it signs in no more, and reads nothing that is said from now on.
+    """Take out a device that is lost.
 
-    What it has on its disk stays there. Each of your conversations gets a new key.
-    Those that have none yet at the end are named: nothing is said there before they
-    have one.
+    It signs in no more, and reads nothing that is said from now on. What it has on
+    its disk stays there. Each of your conversations gets a new key. Those that have
+    none yet at the end are named: nothing is said there before they have one.
 
     \b
     lanline devices revoke 7

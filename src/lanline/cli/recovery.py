@@ -39,8 +39,9 @@ def make(
     again: Annotated[bool, typer.Option("--again", help="In place of the one that you have.")] = False,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Make the recovery key of your account: words to write down, or a file under a passphrase.
+    """Make the recovery key of your account.
 
+    Words to write down, or a file under a passphrase.
     Whoever has it can act as you, and it outranks every device: do not keep it
     where your devices are. It is shown once, and kept nowhere.
 
@@ -105,7 +106,9 @@ def use(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Get back into your account on this device, and read all that you may.
+    """Get back into your account on this device.
+
+    And read there all that you may.
 
     \b
     A file has all it needs:        lanline recovery use

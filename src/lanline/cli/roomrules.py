@@ -27,7 +27,9 @@ def names(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Show who is in a room, with what rights, and what each name is worth.
+    """Show who is in a room.
+
+    With what rights, and what each name is worth.
 
     \b
     Example:   lanline rooms names '#lab'
@@ -139,7 +141,9 @@ def pins(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Show what is pinned in a room, as its authors have edited it by now.
+    """Show what is pinned in a room.
+
+    Each message as its author has edited it by now.
 
     \b
     Example:   lanline rooms pins '#lab'

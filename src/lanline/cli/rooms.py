@@ -155,7 +155,9 @@ def invite(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Invite somebody into a room; in a private one of a group they are in at once.
+    """Invite somebody into a room.
+
+    In a private one of a group they are in at once.
 
     \b
     Example:   lanline rooms invite '#board' ben

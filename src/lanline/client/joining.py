@@ -312,7 +312,8 @@ def group_lines(joined: Joined) -> list[str]:
             "Or, with the words of your recovery key, here: lanline recovery use",
         ]
     if joined.lacks_recovery:
-        return ["If you lose this device, only a recovery key gets back what you may read: lanline recovery make"]
+        lost = "this device" if joined.is_new_account else "all your devices"
+        return [f"If you lose {lost}, only a recovery key gets back what you may read: lanline recovery make"]
     return [joined.problem] if joined.problem and joined.group is not Group.IN else []
 
 

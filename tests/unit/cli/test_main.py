@@ -33,6 +33,16 @@ HEAVY = {
 }
 
 
+@pytest.mark.parametrize("name", ["admin", "agent", "devices", "recovery", "rooms", "video"])
+def test_a_group_says_of_each_command_in_one_whole_sentence_what_it_does(name: str) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "lanline", name, "--help"], capture_output=True, text=True, check=True
+    )
+    commands = shown.stdout.partition("\nCommands:\n")[2]
+    assert commands
+    assert "..." not in commands
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

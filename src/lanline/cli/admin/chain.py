@@ -30,7 +30,7 @@ def chain(
     data: DataFolderOption = None,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """After a restore: show what members bring of the group, and choose.
+    """Choose, after a restore, what members bring of the group.
 
     A backup does not know who came and went after it. Members' devices bring that
     by themselves; after ten minutes the server takes what most of them have. At a

@@ -39,7 +39,7 @@ async def _rooms(client: ChatClient) -> list[RoomInfo]:
 
 
 def status(json: JsonOption = False, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
-    """Show how the server is: its disk, what takes how much of it, and its figures.
+    """Show how the server is: its disk, and its figures.
 
     \b
     lanline admin status

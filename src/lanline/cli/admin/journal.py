@@ -74,8 +74,9 @@ def journal(
     data: DataFolderOption = None,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Show who did what and when: joins, wrong passwords, invites, bans, rights.
+    """Show who did what and when.
 
+    Joins, wrong passwords, invites, bans, rights.
     With --data it is read from the server's folder, whether the server runs or not.
 
     \b

@@ -33,8 +33,9 @@ def new_group(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data: DataFolderOption = None,
 ) -> None:
-    """Put aside a group whose admins are all gone, so that another can be founded.
+    """Put aside a group whose admins are all gone.
 
+    Another one is founded then.
     The last resort: its only admin has lost all devices and the recovery key. On the
     server's own machine, while the server runs. Nobody is made a reader by it: every
     member is told, and nothing is said before they agree.

@@ -89,7 +89,9 @@ def unban(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_
 
 
 def promote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
-    """Make somebody an admin: of the group, or on the server's own machine (--data) of the server alone.
+    """Make somebody an admin.
+
+    Of the group; on the server's own machine, with --data, of the server alone.
 
     \b
     lanline admin promote ann
@@ -177,8 +179,9 @@ def devices(
 
 
 def lost(name: Name, home: HomeOption = DEFAULT_HOME) -> None:
-    """For somebody who has lost every device and the recovery key: the name may come in anew.
+    """Let a name come in anew whose devices are all lost.
 
+    For somebody who has lost the recovery key too.
     The old account and its devices leave the group for good, which everybody is told.
     Give the name a password and say it to them; they join with it in a new home, and
     you let them in once you have compared the words.
@@ -307,7 +310,8 @@ def change_group(data: Path | None, home: Path, names: list[str]) -> bool:
         member = client.node.seals.member
         assert member is not None
         known = member.copy.chain.names
-        account_ids = [known[name.encode()] for name in names if name.encode() in known]
+        typed = [name.encode(errors="surrogateescape") for name in names]
+        account_ids = [known[name] for name in typed if name in known]
         if account_ids:
             await member.changes.remove(account_ids)
         return bool(account_ids)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lanline.wire.chat.messages import ClientMessage
 
 videos = typer.Typer(
-    help="List, rename and remove the films of the server, and limit their space.",
+    help="List, rename and remove films, and limit their space.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

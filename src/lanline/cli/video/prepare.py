@@ -18,7 +18,7 @@ def prepare(
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder for what is made: the server's 'videos', say.")] = Path(),
 ) -> None:
-    """Make the qualities of a film, so that it can be watched on any link.
+    """Make the qualities of a film, for all kinds of links.
 
     Makes NAME_240p.mp4, NAME_720p.mp4 and NAME_1440p.mp4, none of them larger
     than the film itself. When it is cut short, the same command goes on.

@@ -147,8 +147,8 @@ class Face:
         answered: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._asked[number] = command, answered
         self._has_room.set()
-        self._write(number, command)
         try:
+            self._write(number, command)
             return await answered
         finally:
             self._asked.pop(number, None)

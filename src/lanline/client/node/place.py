@@ -24,6 +24,8 @@ JOINED_FILE = "server.json"
 """Of `client.pin`; named here, where a start that loads little finds it."""
 _PLACE_FILE = "node.json"
 _SOCKET_FILE = "node.sock"
+SHORT_FOLDER = Path("/tmp")  # noqa: S108 -- what lies there is looked at before it is used
+"""Where the folder for temporary files has too long a name, too."""
 _MAX_PATH_BYTES = 100
 """107 on Linux, 103 elsewhere."""
 _SOL_LOCAL, _LOCAL_PEERCRED, _PEERCRED_BYTES = 0, 1, 76
@@ -80,7 +82,8 @@ def _names(home: Path) -> Iterator[Path]:
     if runtime and Path(runtime).is_dir():
         yield Path(runtime) / "lanline" / name
     with contextlib.suppress(FileNotFoundError):  # none can be written, on a full disk
-        yield Path(tempfile.gettempdir()) / f"lanline-{os.getuid()}" / name
+        for folder in (Path(tempfile.gettempdir()), SHORT_FOLDER):
+            yield folder / f"lanline-{os.getuid()}" / name
 
 
 def _check_private(folder: Path) -> None:

@@ -17,7 +17,7 @@ from lanline.client.node.groupcommands import GroupCommand, GroupResult
 from lanline.client.node.owncommands import OwnCommand
 from lanline.client.view.values import Conversation, MemberListing, Message, MessageState, RoomListing
 from lanline.client.view.view import Change, Problem
-from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
+from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.model.content import Content
 from lanline.model.rooms import Access, Role
 
@@ -352,7 +352,11 @@ _LENGTH_BYTES = 4
 
 
 def encode(value: FromFace | FromNode) -> bytes:
-    data = _encoder.encode(value)
+    """Raises InvalidInput for what a person has typed in other bytes than UTF-8."""
+    try:
+        data = _encoder.encode(value)
+    except UnicodeEncodeError as cause:
+        raise InvalidInput("What was typed is not UTF-8 text.") from cause
     return len(data).to_bytes(_LENGTH_BYTES, "big") + data
 
 

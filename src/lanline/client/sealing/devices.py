@@ -190,20 +190,35 @@ class Devices:
         self.labels = KnownLabels(context)
         self.waiting: dict[int, wire.WaitingDevice] = {}
         """By the numbers of the server. Which of them are the person's own, only a code tells."""
+        self._heights: dict[int, int] = {}
+        """Of the chain, when each of them was first told of."""
 
     # Letting one in.
 
     def note_waiting(self, waiting: wire.WaitingDevice) -> None:
         """By the server's word; of more than it may keep the oldest go."""
         self.waiting[waiting.device] = waiting
+        self._heights.setdefault(waiting.device, self._context.copy.chain.height)
         while len(self.waiting) > _MAX_WAITING:
-            del self.waiting[next(iter(self.waiting))]
+            oldest = next(iter(self.waiting))
+            del self.waiting[oldest], self._heights[oldest]
 
     @property
     def asking(self) -> list[int]:
-        """The numbers of those whose code is still good."""
-        now_ms = self._context.now_ms()
-        return [each.device for each in self.waiting.values() if each.left_ms + DEVICE_WAITS_MS > now_ms]
+        """The numbers of those whose code is still good, and that nobody has let in meanwhile."""
+        now_ms, each_waiting = self._context.now_ms(), self.waiting.values()
+        good = [each for each in each_waiting if each.left_ms + DEVICE_WAITS_MS > now_ms]
+        return [each.device for each in good if not self._is_let_in(each)]
+
+    def _is_let_in(self, waiting: wire.WaitingDevice) -> bool:
+        """Since it was told of: who repeats the record of one that is in is none of these."""
+        try:
+            device_id = device_id_in(decode_device_record(waiting.record))
+        except MalformedPacket:
+            return False
+        copy = self._context.copy
+        known = copy.chain.live_device(device_id)
+        return known is not None and known.account == copy.account_id and known.since > self._heights[waiting.device]
 
     @in_steps
     def offer(self) -> Steps[bytes]:
@@ -224,7 +239,11 @@ class Devices:
         """The device that shows this code. Raises RecordMissing, RequestRefused."""
         yield from self._wait_for.membership()
         found = yield from self._context.server.ask(wire.ListWaitingDevices(0), wire.WaitingDevices)
-        self.waiting = {each.device: each for each in found.devices}
+        heights = self._heights
+        self.waiting, self._heights = {}, {}
+        for each in found.devices:
+            self.note_waiting(each)
+            self._heights[each.device] = heights.get(each.device, self._heights[each.device])
         key = ids.approval_key_of(code)
         for each in found.devices:
             if hmac.compare_digest(each.mark, ids.mark_of_new(key, each.record)):
@@ -264,6 +283,7 @@ class Devices:
         if waiting.label != NAMELESS and not self.labels.stands(device_id):
             self.labels.rename(device_id, waiting.label, FIRST_MS)
         self.waiting.pop(waiting.device, None)
+        self._heights.pop(waiting.device, None)
 
     def _add_once(self, record: DeviceRecord, device_id: bytes) -> Steps[None]:
         """Another device of the account may have been quicker: then it stands."""

@@ -20,6 +20,7 @@ import pytest
 
 from lanline.client.node import faceend, place, process
 from lanline.client.node.call import NodeCall
+from lanline.client.node.face import Face
 from lanline.client.node.greeting import decoder
 from lanline.client.node.place import connected
 from lanline.client.node.process import NodeRuns, run_for_good
@@ -98,6 +99,24 @@ def test_what_no_server_would_take_is_refused_with_its_sentence(home: Path, run:
     run()
     with NodeCall(start_of(home)) as call, pytest.raises(InvalidInput, match="60 kB"):
         call.ask(said(1, "x" * 70_000))
+
+
+def test_bytes_that_are_no_text_are_refused_with_a_sentence_and_what_comes_next_is_taken(
+    home: Path, run: Callable[..., Running]
+) -> None:
+    run()
+
+    async def ask() -> None:
+        async with Face(start_of(home)) as face:
+            with pytest.raises(InvalidInput, match="UTF-8"):
+                await face.say("ben", Text("caf\udce9"))
+            await face.say("ben", Text("café"))
+
+    with NodeCall(start_of(home)) as call:
+        with pytest.raises(InvalidInput, match="UTF-8"):
+            call.ask(said(1, "caf\udce9"))
+        call.ask(said(2, "café"))
+    asyncio.run(asyncio.wait_for(ask(), LIMIT_S))
 
 
 def test_who_waits_for_the_server_is_told_that_it_is_still_queued(home: Path, run: Callable[..., Running]) -> None:
@@ -420,20 +439,23 @@ def test_the_socket_is_for_its_owner_alone(home: Path, run: Callable[..., Runnin
     assert stat.S_IMODE((home / "node.json").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("has_runtime_folder", [True, False])
+@pytest.mark.parametrize("where", ["runtime", "temporary", "short"])
 def test_where_the_home_can_hold_no_socket_it_stands_elsewhere_and_the_home_says_where(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_runtime_folder: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     short = Path("/tmp") / f"lanline-test-{os.getpid()}"
     short.mkdir(mode=0o700)
     try:
-        if has_runtime_folder:
-            monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
-        else:
-            monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-            monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
         home = tmp_path / ("long" * 40)
         home.mkdir()
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        if where == "runtime":
+            monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+        elif where == "temporary":
+            monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
+        else:
+            monkeypatch.setattr("tempfile.gettempdir", lambda: str(home))
+            monkeypatch.setattr(place, "SHORT_FOLDER", short)
         write_pin(home, KnownServer("127.0.0.1", 9, b"f" * 32, "ship", 1, "ann"))
         running = Running(home)
         [found] = list(short.glob("*/*.sock"))
@@ -455,6 +477,7 @@ def test_a_temporary_folder_that_others_may_write_to_is_not_used(
     try:
         monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
         monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
+        monkeypatch.setattr(place, "SHORT_FOLDER", short)
         home = tmp_path / ("long" * 40)
         home.mkdir()
         with pytest.raises(LanlineError, match="No socket can be made"):

@@ -67,6 +67,20 @@ def test_a_device_whose_code_has_run_out_is_shown_no_more(town: Town) -> None:
     assert len(ana.member.devices.waiting) <= 100
 
 
+def test_a_device_that_another_one_has_let_in_asks_no_more(town: Town) -> None:
+    ana = town.founder()
+    second = further(town, ana)
+    third = Device(town, "ana")
+    town.pass_time(0.2)
+    number = third.client.signed_in.device
+    assert [each.member.devices.asking for each in (ana, second)] == [[number], [number]]
+    [waiting] = second.member.devices.waiting.values()
+    approve(town, ana, third)
+    assert [each.member.devices.asking for each in (ana, second)] == [[], []]
+    second.member.on_device_asks(DeviceAsks(msgspec.structs.replace(waiting, device=number + 1)))
+    assert second.member.devices.asking == [number + 1], "another one, with the record of the third"
+
+
 def test_a_device_that_came_by_password_and_a_members_link_waits_as_well(town: Town) -> None:
     """The link is for who is in no account yet; whoever types the own name and password there is."""
     ana = town.founder()
