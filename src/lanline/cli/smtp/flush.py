@@ -13,7 +13,7 @@ from lanline.cli.smtp.options import (
     CertificateOptions,
     DialogueOptions,
     KeepingOptions,
-    SmtpWay,
+    Way,
     option,
     outbox,
     parsed,
@@ -79,12 +79,12 @@ def _passages(routes: Iterable[Route], options: FlushOptions) -> dict[Route, Pas
     return found
 
 
-def _way(route: Route, password_command: str | None, *, is_one: bool) -> SmtpWay:
+def _way(route: Route, password_command: str | None, *, is_one: bool) -> Way:
     """Where to find the password again. One that belongs to one server never goes to another."""
     if route.config is not None:
         settings = msgspec.structs.replace(read_account(Path(route.config), route.account), auth=route.auth)
         if settings != settings.without_password():
-            return SmtpWay(route, settings)
+            return Way(route, settings)
     if route.username is not None and not route.netrc and not is_one:
         raise InvalidInput(
             "The outbox holds mail for several sign-ins, and one password cannot be for all: flush them one by one"
@@ -92,7 +92,7 @@ def _way(route: Route, password_command: str | None, *, is_one: bool) -> SmtpWay
         )
     command = None if route.netrc else password_command
     typed = Settings(smtp_host=route.server.host, auth=route.auth, netrc=route.netrc, password_command=command)
-    return SmtpWay(route, typed)
+    return Way(route, typed)
 
 
 def _server(server: Server, options: FlushOptions) -> Server:

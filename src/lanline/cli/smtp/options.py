@@ -120,7 +120,7 @@ class WayOptions(CertificateOptions, DialogueOptions):
     account: str | None = option("NAME", "The account of that file to use.")
 
 
-class SmtpWay(NamedTuple):
+class Way(NamedTuple):
     """`route` is what may be written down; `settings` say where the password comes from, unless it was `typed`."""
 
     route: Route
@@ -128,7 +128,7 @@ class SmtpWay(NamedTuple):
     typed: str | None = None
 
 
-def way(options: WayOptions) -> SmtpWay:
+def way(options: WayOptions) -> Way:
     settings, file = settings_of(options)
     username = "" if settings.auth is SignIn.EXTERNAL and settings.username is None else settings.username
     if options.password is not None:
@@ -138,7 +138,7 @@ def way(options: WayOptions) -> SmtpWay:
         )
     config = None if file is None else str(file)
     route = Route(settings.server(), username, settings.auth, config, options.account, options.netrc)
-    return SmtpWay(route, settings, options.password)
+    return Way(route, settings, options.password)
 
 
 def settings_of(options: WayOptions) -> tuple[Settings, Path | None]:
@@ -188,7 +188,7 @@ def _path(path: str, name: str) -> Path:
         return Path(path).absolute()
 
 
-def passage(chosen: SmtpWay, timeout_s: float | None) -> Passage:
+def passage(chosen: Way, timeout_s: float | None) -> Passage:
     """Asks for the password now, before anything is connected."""
     if timeout_s is not None and not 0 < timeout_s <= 86_400:
         raise InvalidInput("--timeout is a number of seconds above 0, and at most a day.")

@@ -11,17 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from lanline.cli.smtp.options import (
-    KeepingOptions,
-    SmtpWay,
-    WayOptions,
-    option,
-    outbox,
-    parsed,
-    passage,
-    settings_of,
-    way,
-)
+from lanline.cli.smtp.options import KeepingOptions, Way, WayOptions, option, outbox, parsed, passage, settings_of, way
 from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing, progress, say, stopping
 from lanline.client.smtp.batch import Mailing, checked_count, messages
 from lanline.client.smtp.draft import Draft, checked_dsn, compose, raw_parcel, raw_source
@@ -142,7 +132,7 @@ def _ready(options: SendOptions) -> Callable[[], int]:
     return _send_typed(options, chosen, telling)
 
 
-def _send_typed(options: SendOptions, chosen: SmtpWay, telling: Telling) -> Callable[[], int]:
+def _send_typed(options: SendOptions, chosen: Way, telling: Telling) -> Callable[[], int]:
     """The server is tried before the text is asked for, and a text that could not go is kept."""
     courier = _courier(options, chosen)
 
@@ -157,12 +147,12 @@ def _send_typed(options: SendOptions, chosen: SmtpWay, telling: Telling) -> Call
     return work
 
 
-def _courier(options: WayOptions, chosen: SmtpWay) -> Courier:
+def _courier(options: WayOptions, chosen: Way) -> Courier:
     return Courier(passage(chosen, options.timeout), Interrupt(), dialogue_sink(options.verbose))
 
 
 def send_one(
-    parcel: Parcel, options: SendOptions, chosen: SmtpWay, telling: Telling, tried: Courier | None = None
+    parcel: Parcel, options: SendOptions, chosen: Way, telling: Telling, tried: Courier | None = None
 ) -> Callable[[], int]:
     """By a courier that was `tried`, the text was typed since, and cannot be had again elsewhere."""
     box, courier = outbox(options.outbox), tried or _courier(options, chosen)
@@ -178,7 +168,7 @@ def send_one(
     return work
 
 
-def _send_batch(options: SendOptions, chosen: SmtpWay, telling: Telling) -> Callable[[], int]:
+def _send_batch(options: SendOptions, chosen: Way, telling: Telling) -> Callable[[], int]:
     found, draft, start = _batch(options.batch or ""), _draft(options, _text(options)), options.start_line or 1
     count = checked_count(found, draft, start)
     courier, box = _courier(options, chosen), outbox(options.outbox)
