@@ -56,7 +56,7 @@ class Noted:
         self._pattern.close()
 
 
-class Clock:
+class TimingSink:
     """Where a screen would be: notes when which picture was there."""
 
     def __init__(self) -> None:
@@ -125,12 +125,12 @@ async def _latencies(way: str, seconds: float) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         async with child("videolatency.py", ["--serve", way, "--home", folder]) as serving:
             port = int((await serving.expect("serving", LIMIT_S))["port"])
-            clock = Clock()
+            sink = TimingSink()
             feed, begin = _feed(way, port, Path(folder) / "viewer")
             await begin()
             viewing = Viewing(
                 feed,
-                lambda: PictureStage(clock, make_decoder, feed.request_key),
+                lambda: PictureStage(sink, make_decoder, feed.request_key),
                 lambda _: None,
                 timeout_s=2,
                 statistics=False,
@@ -144,7 +144,7 @@ async def _latencies(way: str, seconds: float) -> list[float]:
                 feed.close()
             serving.tell("captured")
             captured = (await serving.expect("captured", LIMIT_S))["times"]
-    ordered = sorted(clock.shown_us.items())[int(FPS) :]  # the first second is for the link to settle
+    ordered = sorted(sink.shown_us.items())[int(FPS) :]  # the first second is for the link to settle
     return [(shown - captured[number]) / 1000 for number, shown in ordered]
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from e2e.lossyrelay import LossyRelay
 from e2e.peers import Peer, Table, lines_of
 from e2e.program import COMMAND, LIMIT_S, Program
-from e2e.roughway import RoughWay
 
 
 def meet(seats: Table) -> tuple[Peer, Peer]:
@@ -90,7 +90,7 @@ def test_what_waits_survives_a_crash_of_the_other_side(seats: Table) -> None:
 
 
 def test_a_new_address_on_the_way_breaks_nothing(seats: Table) -> None:
-    way = RoughWay(seats.port("ann"))
+    way = LossyRelay(seats.port("ann"))
     try:
         ann, bob = seats.seat("ann"), seats.seat("bob", calls=way.port)
         bob.write("before\n")
@@ -107,7 +107,7 @@ def test_a_new_address_on_the_way_breaks_nothing(seats: Table) -> None:
 
 def test_nothing_reported_delivered_is_missing_after_a_kill_on_a_bad_way(seats: Table, tmp_path: Path) -> None:
     count = 2_000
-    way = RoughWay(seats.port("ann"), loss=0.2)
+    way = LossyRelay(seats.port("ann"), loss=0.2)
     said = {who: [f"{who[0]}{number}" for number in range(count)] for who in ("ann", "bob")}
     try:
         with (tmp_path / "first").open("wb") as first, (tmp_path / "second").open("wb") as second:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.cinema import Cinema, Program
-from e2e.roughway import RoughWay
+from e2e.lossyrelay import LossyRelay
 
 MOST_LINES = 6
 """Of figures, one each second."""
@@ -41,7 +41,7 @@ def test_soon_after_an_outage_the_picture_is_whole_again(
     options = ["--home", str(tmp_path / "ann"), "--size", "640x480", "--quality", "40", "--codec", codec]
     server, port = house.serve(*options)
     secrets = server.wait_out(r"lanline-video://[^/]+/#([a-z2-7.]+)")[1]
-    way = RoughWay(port)
+    way = LossyRelay(port)
     try:
         link = f"lanline-video://127.0.0.1:{way.port}/#{secrets}"
         viewer = house.run("watch", "--home", str(tmp_path / "bob"), link, "--sink", "null", "--stats")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from e2e.cinema import TRIES, Cinema
-from e2e.roughway import RoughWay
+from e2e.lossyrelay import LossyRelay
 from lanline.media import framenumber
 from lanline.media.api import Layout
 from lanline.media.colours import as_picture
@@ -132,7 +132,7 @@ def test_the_sound_of_a_film_is_sent_with_its_pictures(house: Cinema, tmp_path: 
 def test_sound_survives_a_way_that_loses_doubles_and_reorders(house: Cinema, tmp_path: Path) -> None:
     server, port = house.serve("--home", str(tmp_path / "ann"), "--size", "320x240", "--audio")
     fingerprint = server.wait_out(r"'lanline-video://[^#]+#([^']+)'")[1]
-    way = RoughWay(port, loss=0.05)
+    way = LossyRelay(port, loss=0.05)
     try:
         link = f"lanline-video://127.0.0.1:{way.port}/#{fingerprint}"
         listen(house, tmp_path / "carl", link, most_missing=4.0, most_astray_ms=60)

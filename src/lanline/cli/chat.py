@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lanline.cli.chathome import HomeOption, SuiteOption, is_rsa
+from lanline.cli.confirming import is_terminal
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, home_folder, started_node
 from lanline.cli.password import PASSWORD_VARIABLE
 from lanline.cli.running import DEFAULT_HOME, run
@@ -98,10 +99,6 @@ def chat_at_terminal(
 
         offer_password(folder)
     return may_be_asked
-
-
-def is_terminal() -> bool:
-    return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 async def _at_terminal(folder: Path, place: str, server: str, name: str, own: OwnServer | None) -> tuple[bool, bool]:

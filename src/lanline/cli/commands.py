@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lanline import __version__
+from lanline.cli.confirming import is_terminal
 from lanline.cli.lazycommand import lazy_command
 
 app = typer.Typer(
@@ -73,7 +73,7 @@ def _root(
     """Chat, mail and video for a group that runs its own wire."""
     if context.invoked_subcommand is not None:
         return
-    if not (sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+    if not is_terminal():
         typer.echo(context.get_help())
         return
     from lanline.cli.menu import show_menu

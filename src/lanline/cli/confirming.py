@@ -10,6 +10,11 @@ import sys
 from lanline.errors import InvalidInput
 
 
+def is_terminal() -> bool:
+    """Somebody types here, and sees what is answered."""
+    return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def can_ask() -> bool:
     """Somebody sits at a terminal."""
     return sys.stdin is not None and sys.stdin.isatty()

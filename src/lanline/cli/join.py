@@ -64,7 +64,7 @@ def join(
     \b
     Exit status: 0 joined, 1 refused or not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    from lanline.cli.chat import is_terminal
+    from lanline.cli.confirming import is_terminal
     from lanline.cli.password import NOBODY, is_asked_for, read_password
     from lanline.client.joining import OPENED_BY_PASSWORD, checked_server, is_for_device, join_server
     from lanline.client.node.start import stop_node

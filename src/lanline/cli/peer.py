@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lanline.cli.confirming import is_terminal
 from lanline.cli.nodecall import home_folder, unlock
 from lanline.cli.running import DEFAULT_HOME, run
 
@@ -82,15 +83,11 @@ def peer(
         run(_sealed(chat, listen_host, listen_port, peer_host, peer_port, stay, wait))
 
 
-def _is_terminal() -> bool:
-    return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
-
-
 async def _sealed(
     chat: PeerChat, listen_host: str, listen_port: int, peer_host: str | None, peer_port: int, stay: bool, wait: float
 ) -> None:
     await chat.start(listen_host, listen_port, peer_host, peer_port)
-    if _is_terminal():
+    if is_terminal():
         from lanline.faces.peer.terminal import TerminalPeerFace
 
         await TerminalPeerFace(chat).run()
@@ -106,7 +103,7 @@ async def _plain(listen_host: str, listen_port: int, peer_host: str | None, peer
 
     plain_peer = PlainPeer()
     await plain_peer.start(listen_host, listen_port, peer_host, peer_port)
-    if not _is_terminal():
+    if not is_terminal():
         from lanline.faces.lines import InputLines, OutputLines, tell_aside
 
         tell_aside(f"Plain datagrams, not encrypted, on UDP port {plain_peer.port}.")

@@ -73,7 +73,8 @@ def start(
     Exit status: 0 when you leave, 75 when something that you said waits on this
     device, 1 when the server or the chat cannot begin, 64 for wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    from lanline.cli.chat import chat_at_terminal, is_terminal
+    from lanline.cli.chat import chat_at_terminal
+    from lanline.cli.confirming import is_terminal
     from lanline.cli.password import offer_password
     from lanline.server.datafolder import DataFolder
 

@@ -71,7 +71,7 @@ class InviteLink(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{SCHEME}{host}:{self.port}/#{_base32(self.fingerprint)}.{_base32(self.token)}"
+        return f"{SCHEME}{host}:{self.port}/#{base32_text(self.fingerprint)}.{base32_text(self.token)}"
 
     def reached_at(self, place: str) -> InviteLink:
         """The same invite, for people who reach the server under another HOST or HOST:PORT. Raises InvalidInput."""
@@ -92,7 +92,7 @@ class InviteLink(msgspec.Struct, frozen=True):
         return cls(
             host,
             port,
-            _parse_base32(fingerprint, FINGERPRINT_BYTES, "fingerprint"),
+            _parsebase32_text(fingerprint, FINGERPRINT_BYTES, "fingerprint"),
             _parse_token(token),
         )
 
@@ -132,28 +132,28 @@ def _parse_port(text: str) -> int:
     return int(text)
 
 
-def _base32(data: bytes) -> str:
+def base32_text(data: bytes) -> str:
     return base64.b32encode(data).decode().rstrip("=").lower()
 
 
 def _parse_token(text: str) -> bytes:
     sizes = (MEMBERS_TOKEN_BYTES, DEVICE_TOKEN_BYTES, TOKEN_BYTES)
     size_bytes = next((each for each in sizes if len(text) >= _length_of(each) - 2), TOKEN_BYTES)  # some may be missing
-    return _parse_base32(text, size_bytes, "token")
+    return _parsebase32_text(text, size_bytes, "token")
 
 
 def _length_of(size_bytes: int) -> int:
     return -(-size_bytes * 8 // 5)
 
 
-def _parse_base32(text: str, size_bytes: int, what: str) -> bytes:
+def _parsebase32_text(text: str, size_bytes: int, what: str) -> bytes:
     length = _length_of(size_bytes)
     if len(text) != length or not _BASE32.fullmatch(text):
         raise InvalidInput(
             f"The {what} in the invite is {length} letters and digits (a-z, 2-7); this one is cut off or mistyped."
         )
     data = base64.b32decode(text.upper() + "=" * (-length % 8))
-    if _base32(data) != text.lower():
+    if base32_text(data) != text.lower():
         # The last letter has bits to spare; other spellings of the same bytes would be other links to the same invite.
         raise InvalidInput(f"The {what} in the invite is mistyped at its end.")
     return data

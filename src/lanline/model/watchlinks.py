@@ -16,6 +16,7 @@ import msgspec
 
 from lanline.errors import InvalidInput
 from lanline.model.accounts import FINGERPRINT_BYTES
+from lanline.model.invites import base32_text
 
 SCHEME = "lanline-video://"
 DEFAULT_PORT = 6000
@@ -33,7 +34,7 @@ class WatchLink(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{SCHEME}{host}:{self.port}/#{_base32(self.fingerprint)}.{_base32(self.secret)}"
+        return f"{SCHEME}{host}:{self.port}/#{base32_text(self.fingerprint)}.{base32_text(self.secret)}"
 
     @classmethod
     def parse(cls, text: str) -> WatchLink:
@@ -73,16 +74,12 @@ def _is_host(host: str) -> bool:
     return "%" not in host
 
 
-def _base32(data: bytes) -> str:
-    return base64.b32encode(data).decode().rstrip("=").lower()
-
-
 def _parse(what: str, text: str, size_bytes: int) -> bytes:
     letters = -(-size_bytes * 8 // 5)
     if len(text) == letters and _WRITTEN.fullmatch(text):
         data = base64.b32decode(text.upper() + "=" * (-letters % 8))
         # The last letter has bits to spare; another spelling of the same bytes is a slip of the hand.
-        if _base32(data) == text.lower():
+        if base32_text(data) == text.lower():
             return data
     raise InvalidInput(
         f"The {what} in the watch link is {letters} letters and digits (a-z, 2-7): it is cut off or mistyped."

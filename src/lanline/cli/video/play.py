@@ -163,9 +163,9 @@ def _sink(sink: str, title: str) -> Callable[[int], PictureSink]:
 
             return lambda lines: Window(title, statistics=True, lines=lines)
         case "terminal":
-            from lanline.media.sinks.terminal.screen import TerminalScreen
+            from lanline.media.sinks.terminal.screen import TerminalSink
 
-            return lambda _: TerminalScreen()
+            return lambda _: TerminalSink()
         case "null":
             from lanline.media.sinks.blank import Blank
 

@@ -228,9 +228,9 @@ def _stage(
 
             return open_window, say_aside
         case "terminal":
-            from lanline.media.sinks.terminal.screen import TerminalScreen
+            from lanline.media.sinks.terminal.screen import TerminalSink
 
-            return lambda feed: PictureStage(TerminalScreen(), make_decoder, feed.request_key), _nobody
+            return lambda feed: PictureStage(TerminalSink(), make_decoder, feed.request_key), _nobody
         case "null":
             from lanline.media.sinks.blank import Blank
 

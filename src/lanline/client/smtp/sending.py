@@ -14,7 +14,7 @@ import msgspec
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
 from lanline.errors import MailDeferred, MailInterrupted, MailProblem, MailRefused, OutboxFull, OutboxProblem
 from lanline.model.mail.message import Parcel
-from lanline.model.mail.refusal import DeferredByServer, Refusal, Stage, refusals_of
+from lanline.model.mail.refusal import DeferredByServer, DialogueStep, Refusal, refusals_of
 from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, MessageUnfit
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Passage, Session, Watch
@@ -103,7 +103,7 @@ class Courier:
             refusals = refusals_of(problem)
             is_counted = any(refusal.is_counted for refusal in refusals)
             has_ended = not session.is_open and not any(refusal.is_throttle for refusal in refusals)
-            was_judged = any(refusal.stage is Stage.CONTENT for refusal in refusals)
+            was_judged = any(refusal.stage is DialogueStep.CONTENT for refusal in refusals)
             if not used_before or was_judged or not (is_counted or has_ended):
                 raise
             self.close()
@@ -270,7 +270,7 @@ class Dispatch(msgspec.Struct, frozen=True):
         verdict, text, status = self._judged(parcel, tried, kept)
         refusals, courier = tried.last_refusals, self.courier
         is_slowed = any(refusal.is_throttle for refusal in refusals)
-        was_taken = any(refusal.stage is Stage.CONTENT for refusal in refusals)  # which is about this message
+        was_taken = any(refusal.stage is DialogueStep.CONTENT for refusal in refusals)  # which is about this message
         is_away = courier.fruitless_count > was_taken and not courier.is_connected
         is_unsent = verdict in {Verdict.DEFERRED, Verdict.QUEUED, Verdict.REFUSED}
         results = [

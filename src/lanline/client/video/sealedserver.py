@@ -38,7 +38,7 @@ _ANYWHERE = ("192.0.2.1", 9)
 """RFC 5737: an address of nobody. Nothing is sent there; it is asked which of ours would be used."""
 
 
-class Notices(Protocol):
+class StatusLines(Protocol):
     """Who is told what happens."""
 
     def say(self, line: str) -> None: ...
@@ -54,7 +54,7 @@ class SealedServer:
         codec: Codec,
         quality: int,
         mtu_bytes: int,
-        notices: Notices,
+        notices: StatusLines,
         *,
         makes_new_link: bool = False,
         bits_per_s: int | None = None,

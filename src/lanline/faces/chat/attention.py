@@ -26,23 +26,23 @@ _PROGRAM_S = 10.0
 _TITLE = "Lanline"
 
 
-class Way(Enum):
+class NotificationWay(Enum):
     NONE = "none"
     PROGRAM = "notify-send"
     OSC_9 = "OSC 9"
     OSC_777 = "OSC 777"
 
 
-def way_of(environment: Mapping[str, str], which: Callable[[str], str | None] = shutil.which) -> Way:
+def way_of(environment: Mapping[str, str], which: Callable[[str], str | None] = shutil.which) -> NotificationWay:
     has_desktop = environment.get("WAYLAND_DISPLAY") or environment.get("DISPLAY")
     if has_desktop and not environment.get("SSH_CONNECTION") and which("notify-send"):
-        return Way.PROGRAM
+        return NotificationWay.PROGRAM
     terminal = environment.get("TERM", "dumb")
     if terminal.startswith(("rxvt", "foot")) or environment.get("VTE_VERSION"):
-        return Way.OSC_777
+        return NotificationWay.OSC_777
     if terminal.startswith(("xterm", "tmux", "screen", "alacritty", "wezterm", "ghostty")):
-        return Way.OSC_9
-    return Way.NONE
+        return NotificationWay.OSC_9
+    return NotificationWay.NONE
 
 
 class Attention:
@@ -78,14 +78,14 @@ class Attention:
 
     def _notify(self, text: str) -> None:
         match self._way:
-            case Way.PROGRAM:
+            case NotificationWay.PROGRAM:
                 # Its text is a kind of HTML.
                 self._run(["notify-send", "--app-name", _TITLE, "--", _TITLE, html.escape(text)])
-            case Way.OSC_9:
+            case NotificationWay.OSC_9:
                 self._write(self._passed(f"\x1b]9;{text}\a"))
-            case Way.OSC_777:
+            case NotificationWay.OSC_777:
                 self._write(self._passed(f"\x1b]777;notify;{_TITLE};{text.replace(';', ',')}\a"))
-            case Way.NONE:
+            case NotificationWay.NONE:
                 pass
 
     def _passed(self, sequence: str) -> str:

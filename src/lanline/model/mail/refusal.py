@@ -20,7 +20,7 @@ _WAIT = re.compile(r"(?i)(?:again|retry|wait|come back|after|in)\D{0,20}?(\d{1,5
 _ANOTHER_WILL_DO = r"(this|per) (connection|session)"
 
 
-class Stage(Enum):
+class DialogueStep(Enum):
     """A step of the dialogue, named as the person sees it in `--verbose`."""
 
     GREETING = "the greeting"
@@ -48,7 +48,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    stage: Stage
+    stage: DialogueStep
     reply: Reply
     recipient: str = ""
 
@@ -74,13 +74,13 @@ class Refusal(msgspec.Struct, frozen=True):
     def is_counted(self) -> bool:
         """The connection has had its share of messages, as some servers put it; on a new one it may go on."""
         is_said = self.says(_ANOTHER_WILL_DO + "|too many (messages|mails)")
-        return self.is_temporary and self.stage is Stage.MAIL and is_said
+        return self.is_temporary and self.stage is DialogueStep.MAIL and is_said
 
     @property
     def is_crowded(self) -> bool:
         """RFC 5321, 4.5.3.1.10: too many recipients in one transaction; the rest may go in another."""
         is_said = self.reply.enhanced in {"4.5.3", "5.5.3"} or self.says("too many recip")
-        return self.stage is Stage.RCPT and self.reply.code in {452, 451, 450, 552} and is_said
+        return self.stage is DialogueStep.RCPT and self.reply.code in {452, 451, 450, 552} and is_said
 
     @property
     def wait_s(self) -> float | None:
@@ -129,7 +129,7 @@ class _Rule(msgspec.Struct, frozen=True):
     """What it names has to fit; of status and words, which are two ways to say one thing, either is enough."""
 
     meaning: str
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[DialogueStep, ...] = ()
     codes: tuple[int, ...] = ()
     enhanced: tuple[str, ...] = ()
     words: str = ""
@@ -143,10 +143,10 @@ class _Rule(msgspec.Struct, frozen=True):
         return is_here and has_code and (is_said or not (self.enhanced or self.words))
 
 
-_AUTH = (Stage.AUTH,)
-_ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
-_MESSAGE = (*_ENVELOPE, Stage.CONTENT)
-_ANY = (Stage.GREETING, Stage.EHLO, *_MESSAGE)
+_AUTH = (DialogueStep.AUTH,)
+_ENVELOPE = (DialogueStep.MAIL, DialogueStep.RCPT, DialogueStep.DATA)
+_MESSAGE = (*_ENVELOPE, DialogueStep.CONTENT)
+_ANY = (DialogueStep.GREETING, DialogueStep.EHLO, *_MESSAGE)
 
 _SIGN_IN_FIRST = (
     "It wants a sign-in first: give --username, and a password by SMTP_PASS, --password-command or the prompt."
@@ -171,7 +171,7 @@ _RULES = (
           words=r"authentication (is )?required|must authenticate|not authenticated"
           r"|(auth(enticate)?|log ?in|sign ?in) first"),
     _Rule("The server lets in only who shows a certificate that it trusts: give yours with --tls-cert.",
-          (Stage.EHLO, *_MESSAGE), words="client certificate", is_about_access=True),
+          (DialogueStep.EHLO, *_MESSAGE), words="client certificate", is_about_access=True),
     _Rule("The server believes that the message carries a virus or other malware.",
           _MESSAGE, words=r"virus|malware|infected|trojan|\bclamav"),
     _Rule("The address that this machine sends from is on a blocklist or has a bad name; send by your provider's"
@@ -195,12 +195,12 @@ _RULES = (
     _Rule("The server puts off mail from senders it does not know yet (greylisting); some minutes later the same"
           " message usually passes.", _MESSAGE, (421, 450, 451), words=r"gr[ae]y-?list"),
     _Rule("Those are too many recipients for one message; send it to fewer at once.",
-          (Stage.RCPT,), (), ("4.5.3", "5.5.3"), "too many recip"),
+          (DialogueStep.RCPT,), (), ("4.5.3", "5.5.3"), "too many recip"),
     _Rule("Too much was sent in a short time; wait, then go on.", _ANY, (), ("4.7.28", "5.4.5"),
           r"\brate\b|throttl|too (many|much|fast)|slow down|limit (exceeded|reach)"
           r"|(message|mail|connection|sending).{0,20}limit", is_throttle=True),
     _Rule("There is no such mailbox; check the address for a slip.",
-          (Stage.RCPT,), (524, 550, 551, 553), ("5.1.1", "5.1.10", "5.1.6", "5.2.4"),
+          (DialogueStep.RCPT,), (524, 550, 551, 553), ("5.1.1", "5.1.10", "5.1.6", "5.2.4"),
           r"user unknown|invalid recipient|unknown user|no such|does(n't| not) exist|not found|unknown recipient"),
     _Rule("The server does not know the domain of that address.",
           _ENVELOPE, (), ("5.1.2", "5.1.8", "4.1.8", "4.1.2"), r"domain not found|domain does not exist"),

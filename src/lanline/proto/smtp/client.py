@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from lanline.errors import LanlineError, MailDeferred, MailInterrupted, MailProblem, MailRefused, ProtocolViolation
 from lanline.model.mail.message import Envelope
-from lanline.model.mail.refusal import Refusal, Reply, Stage, one_line, refused
+from lanline.model.mail.refusal import DialogueStep, Refusal, Reply, one_line, refused
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp import events
 from lanline.proto.smtp.events import ConnectionBroke, DeliveryUncertain, Event, Offer, State, Timeouts, offer_of
@@ -38,7 +38,7 @@ class SmtpClient:
         self._out = bytearray()
         self._events: deque[Event] = deque()
         self._steps: _Steps | None = None
-        self._stage = Stage.GREETING
+        self._stage = DialogueStep.GREETING
         self._deadline: float | None = None
         self._is_reset = True
         self._is_complete = self._interrupted = False
@@ -122,7 +122,7 @@ class SmtpClient:
             self._fail(self._uncertain("you interrupted it" if self._interrupted else "no answer came in time"))
             return
         why = f"did not answer in time at {self._stage.value}."
-        if self._stage is Stage.GREETING:
+        if self._stage is DialogueStep.GREETING:
             why = "does not answer; it may be down, or a firewall is in the way."
         self._fail(MailDeferred(f"{self._server} {why} Nothing was sent; try again later."))
 
@@ -142,7 +142,7 @@ class SmtpClient:
     # The dialogue
 
     def _opening(self, own_name: str) -> _Steps:
-        self._demand((yield from self._reply(Stage.GREETING)), 220)
+        self._demand((yield from self._reply(DialogueStep.GREETING)), 220)
         yield from self._hello(own_name)
         if self._server.security is Security.STARTTLS:
             if "starttls" not in self.offer.extensions:
@@ -150,7 +150,7 @@ class SmtpClient:
                     f"{self._server} does not offer STARTTLS, or something on the way took the offer out. Nothing was"
                     " sent, because it would have gone in clear. Try --smtps (port 465), or another network."
                 )
-            self._demand((yield from self._ask(Stage.STARTTLS, "STARTTLS")), 220)
+            self._demand((yield from self._ask(DialogueStep.STARTTLS, "STARTTLS")), 220)
             self._parser = ReplyParser()  # RFC 3207, 4.2: what came in clear counts for nothing
             self._move(State.TLS)
             self._events.append(events.TlsRequested())
@@ -159,9 +159,9 @@ class SmtpClient:
         self._end(events.Opened(self.offer))
 
     def _hello(self, own_name: str) -> _Steps:
-        reply = yield from self._ask(Stage.EHLO, f"EHLO {own_name}")
+        reply = yield from self._ask(DialogueStep.EHLO, f"EHLO {own_name}")
         if reply.code in {500, 502, 504, 550} and self._server.security is Security.NONE:
-            self._demand((yield from self._ask(Stage.EHLO, f"HELO {own_name}")), 250)
+            self._demand((yield from self._ask(DialogueStep.EHLO, f"HELO {own_name}")), 250)
             return
         self._demand(reply, 250)
         self.offer = offer_of(reply)
@@ -175,14 +175,14 @@ class SmtpClient:
         command, first = f"AUTH {way.value.upper()}", next(steps)
         secret = "" if first is None else self._encoded(first) or "="
         shown = f"{command} {MASK if secret else ''}".strip()
-        reply = yield from self._ask(Stage.AUTH, f"{command} {secret}".strip(), shown)
+        reply = yield from self._ask(DialogueStep.AUTH, f"{command} {secret}".strip(), shown)
         while reply.code == 334:
             try:
                 said = steps.send(decoded(reply.text.encode()))
             except StopIteration:
-                reply = yield from self._ask(Stage.AUTH, "*")  # RFC 4954, 4: it asks for more than there is
+                reply = yield from self._ask(DialogueStep.AUTH, "*")  # RFC 4954, 4: it asks for more than there is
                 break
-            reply = yield from self._ask(Stage.AUTH, self._encoded(said or b""), MASK)
+            reply = yield from self._ask(DialogueStep.AUTH, self._encoded(said or b""), MASK)
             said_count += 1
         if way in {SignIn.XOAUTH2, SignIn.OAUTHBEARER} and 500 <= reply.code < 600:
             raise MailRefused(
@@ -203,12 +203,12 @@ class SmtpClient:
         self.offer.check(envelope, size_bytes, self._server)
         self._stuffing, self._accepted, self._refusals = Stuffing(), (), ()
         if not self._is_reset:  # after a refusal; asked now, so that nobody waits for it to hear of the refusal
-            self._demand((yield from self._ask(Stage.MAIL, "RSET")), 250)
+            self._demand((yield from self._ask(DialogueStep.MAIL, "RSET")), 250)
         self._is_reset = False
         first, *others = yield from self._envelope_replies(envelope, size_bytes)
-        self._stage = Stage.MAIL
+        self._stage = DialogueStep.MAIL
         self._demand(first, 250)
-        self._stage = Stage.RCPT
+        self._stage = DialogueStep.RCPT
         for recipient, reply in zip(envelope.recipients, others, strict=False):
             if reply.code in {250, 251, 252}:
                 self._accepted += (recipient,)
@@ -216,13 +216,13 @@ class SmtpClient:
                 self._refusals += (self._refusal(reply, recipient),)
         if not self._accepted:
             raise refused(*self._refusals)
-        self._demand((yield from self._ask(Stage.DATA, "DATA")), 354)
+        self._demand((yield from self._ask(DialogueStep.DATA, "DATA")), 354)
         if not self._parser.is_empty:
             raise self._unasked()
         self._move(State.CONTENT)
         self._events.append(events.ContentRequested(self._accepted))
         yield
-        reply = yield from self._reply(Stage.CONTENT)
+        reply = yield from self._reply(DialogueStep.CONTENT)
         if reply.code != 250 and reply.code < 400:
             self._move(State.CLOSED)
             raise self._uncertain(f"the answer was {reply.code}, which says neither yes nor no")
@@ -241,19 +241,19 @@ class SmtpClient:
                 self._say(line)
             elif not replies:
                 self._say(*lines)
-            replies.append((yield from self._reply(Stage.RCPT if replies else Stage.MAIL)))
+            replies.append((yield from self._reply(DialogueStep.RCPT if replies else DialogueStep.MAIL)))
             if replies[-1].code == 421 or (not is_together and replies[0].code != 250):
                 break
         return replies
 
     def _quitting(self) -> _Steps:
-        yield from self._ask(Stage.QUIT, "QUIT")
+        yield from self._ask(DialogueStep.QUIT, "QUIT")
         self.abandon()
         self._end(events.Closed())
 
     # Saying, hearing, and what either may lead to
 
-    def _ask(self, stage: Stage, line: str, shown: str | None = None) -> _Asked:
+    def _ask(self, stage: DialogueStep, line: str, shown: str | None = None) -> _Asked:
         self._say(line, shown=shown)
         return (yield from self._reply(stage))
 
@@ -264,7 +264,7 @@ class SmtpClient:
             self._transcript.client(shown or line)
             self._out += line.encode() + b"\r\n"
 
-    def _reply(self, stage: Stage) -> _Asked:
+    def _reply(self, stage: DialogueStep) -> _Asked:
         self._stage = stage
         reply = yield
         assert reply is not None
@@ -308,7 +308,7 @@ class SmtpClient:
         return self._nonsense(reply or Reply(0, "half a line"))
 
     def _shown(self, reply: Reply) -> Reply:
-        return self._transcript.masked(reply, in_sign_in=self._stage is Stage.AUTH)
+        return self._transcript.masked(reply, in_sign_in=self._stage is DialogueStep.AUTH)
 
     def _uncertain(self, why: str) -> DeliveryUncertain:
         return DeliveryUncertain(
@@ -344,7 +344,7 @@ class SmtpClient:
                 if self.state is State.WAITING:
                     self._advance(reply, now)
                     continue
-                self._stage = Stage.CONTENT  # to a message that is not complete, which is at best a refusal
+                self._stage = DialogueStep.CONTENT  # to a message that is not complete, which is at best a refusal
                 early = f"{self._server} said {reply} before the message was complete. It was not sent."
                 self._fail(refused(self._refusal(reply)) if reply.code >= 400 else MailRefused(early))
         except ProtocolViolation as cause:
@@ -364,7 +364,7 @@ class SmtpClient:
     def _limit_s(self) -> float:
         if self._is_complete:
             return self._timeouts.last_reply_s
-        return min(_GOODBYE_S, self._timeouts.reply_s) if self._stage is Stage.QUIT else self._timeouts.reply_s
+        return min(_GOODBYE_S, self._timeouts.reply_s) if self._stage is DialogueStep.QUIT else self._timeouts.reply_s
 
     def _fail(self, problem: LanlineError) -> None:
         """In the middle of something nothing else can be said, so the dialogue is over."""

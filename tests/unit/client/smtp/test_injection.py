@@ -76,7 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("attachments")
 
 
-class Wire:
+class WatchedServer:
     def __init__(self, stage: Stage, authority: Authority) -> None:
         self.moody = Moody(tls=authority.good.server_context())
         port = stage.serve_streams(self.moody)
@@ -97,13 +97,13 @@ class Wire:
 @pytest.fixture(scope="module")
 def wire(authority: Authority) -> object:
     with Stage() as stage:
-        yield Wire(stage, authority)
+        yield WatchedServer(stage, authority)
 
 
 @settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(drafts(), TEXT.filter(bool), TEXT.filter(bool))
 def test_no_argument_adds_a_command_a_recipient_or_a_field(
-    wire: Wire, folder: Path, draft: Draft, user: str, password: str
+    wire: WatchedServer, folder: Path, draft: Draft, user: str, password: str
 ) -> None:
     parcel = composed(draft, folder)
     try:
@@ -140,7 +140,7 @@ def test_no_argument_adds_a_command_a_recipient_or_a_field(
     assert "Bcc" not in names
 
 
-def test_the_search_reaches_messages_that_are_sent(wire: Wire, folder: Path) -> None:
+def test_the_search_reaches_messages_that_are_sent(wire: WatchedServer, folder: Path) -> None:
     """The property above would hold for a command that refuses everything."""
     reached: list[Parcel] = []
 

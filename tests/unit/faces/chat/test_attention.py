@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lanline.client.view.values import Notifying
-from lanline.faces.chat.attention import Attention, Way, way_of
+from lanline.faces.chat.attention import Attention, NotificationWay, way_of
 from unit.faces.chat.standin import View
 
 
@@ -34,19 +34,19 @@ class Called:
 @pytest.mark.parametrize(
     ("environment", "way"),
     [
-        ({"TERM": "xterm-256color", "DISPLAY": ":0"}, Way.PROGRAM),
-        ({"TERM": "xterm-256color", "WAYLAND_DISPLAY": "wayland-0"}, Way.PROGRAM),
-        ({"TERM": "xterm-256color", "DISPLAY": ":0", "SSH_CONNECTION": "1 2 3 4"}, Way.OSC_9),
-        ({"TERM": "xterm-256color"}, Way.OSC_9),
-        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, Way.OSC_777),
-        ({"TERM": "foot"}, Way.OSC_777),
-        ({"TERM": "linux"}, Way.NONE),
-        ({}, Way.NONE),
+        ({"TERM": "xterm-256color", "DISPLAY": ":0"}, NotificationWay.PROGRAM),
+        ({"TERM": "xterm-256color", "WAYLAND_DISPLAY": "wayland-0"}, NotificationWay.PROGRAM),
+        ({"TERM": "xterm-256color", "DISPLAY": ":0", "SSH_CONNECTION": "1 2 3 4"}, NotificationWay.OSC_9),
+        ({"TERM": "xterm-256color"}, NotificationWay.OSC_9),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, NotificationWay.OSC_777),
+        ({"TERM": "foot"}, NotificationWay.OSC_777),
+        ({"TERM": "linux"}, NotificationWay.NONE),
+        ({}, NotificationWay.NONE),
     ],
 )
-def test_the_way_is_that_of_the_desktop_or_of_the_terminal(environment: dict[str, str], way: Way) -> None:
+def test_the_way_is_that_of_the_desktop_or_of_the_terminal(environment: dict[str, str], way: NotificationWay) -> None:
     assert way_of(environment, lambda _: "/usr/bin/notify-send") is way
-    assert way_of(environment, lambda _: None) is not Way.PROGRAM
+    assert way_of(environment, lambda _: None) is not NotificationWay.PROGRAM
 
 
 def test_bell_and_notification_are_as_wanted() -> None:
@@ -89,7 +89,7 @@ def test_one_is_not_called_more_often_than_one_can_hear() -> None:
 
 
 def test_a_program_gets_the_words_as_one_plain_argument(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanline.faces.chat.attention.way_of", lambda _: Way.PROGRAM)
+    monkeypatch.setattr("lanline.faces.chat.attention.way_of", lambda _: NotificationWay.PROGRAM)
     called = Called({}, Notifying(has_bell=False))
     called.attention.call("--help: <b>&</b>")
     assert called.ran == [["notify-send", "--app-name", "Lanline", "--", "Lanline", "--help: &lt;b&gt;&amp;&lt;/b&gt;"]]

@@ -41,8 +41,8 @@ def film(path: Path, count: int = 10, fps: int = 50, size: Size = SMALL) -> Path
     return path
 
 
-class Clock:
-    """A machine that is quick enough for any film: time goes on while it sleeps, and not otherwise."""
+class TimeModule:
+    """In the place of `time`, for a machine that is quick enough for any film: it goes on while it sleeps only."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -58,8 +58,8 @@ class Clock:
 
 
 @pytest.fixture(name="clock")
-def _clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def _clock(monkeypatch: pytest.MonkeyPatch) -> TimeModule:
+    clock = TimeModule()
     for module in (moviefile, pace):
         monkeypatch.setattr(module, "time", clock)
     return clock
@@ -94,7 +94,7 @@ def test_an_odd_size_becomes_even() -> None:
 
 
 @pytest.mark.parametrize("layout", list(Layout))
-def test_a_film_is_played_in_its_own_time_and_over_again(tmp_path: Path, layout: Layout, clock: Clock) -> None:
+def test_a_film_is_played_in_its_own_time_and_over_again(tmp_path: Path, layout: Layout, clock: TimeModule) -> None:
     source = MovieFile(film(tmp_path / "film.mp4"), None, None, layout)
     assert (source.size, source.fps) == (Size(320, 240), 50)
     begun = clock.now
@@ -105,7 +105,9 @@ def test_a_film_is_played_in_its_own_time_and_over_again(tmp_path: Path, layout:
     assert clock.now - begun == pytest.approx(24 / 50)
 
 
-def test_a_film_that_is_faster_than_wanted_is_thinned_out_and_not_slowed_down(tmp_path: Path, clock: Clock) -> None:
+def test_a_film_that_is_faster_than_wanted_is_thinned_out_and_not_slowed_down(
+    tmp_path: Path, clock: TimeModule
+) -> None:
     source = MovieFile(film(tmp_path / "film.mkv", 50), Size(160, 120), 10, Layout.YUV)
     begun = clock.now
     pictures = [source.read() for _ in range(6)]
@@ -117,7 +119,9 @@ def test_a_film_that_is_faster_than_wanted_is_thinned_out_and_not_slowed_down(tm
     assert clock.now - begun == pytest.approx(numbers[-1] / 50)
 
 
-def test_a_machine_that_cannot_keep_up_plays_a_film_slower_and_leaves_nothing_out(tmp_path: Path, clock: Clock) -> None:
+def test_a_machine_that_cannot_keep_up_plays_a_film_slower_and_leaves_nothing_out(
+    tmp_path: Path, clock: TimeModule
+) -> None:
     source = MovieFile(film(tmp_path / "film.mkv", 20), None, None, Layout.YUV)
     numbers = []
     for _ in range(10):

@@ -9,7 +9,7 @@ from lanline.media.api import Pixels, Size
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Area:
     """The part of the screen that a picture may take."""
 
     cells: Size
@@ -18,11 +18,11 @@ class Room:
 
 
 class Canvas(Protocol):
-    def grid(self, room: Room) -> tuple[Size, float]:
-        """How many pixels the room has for this way of drawing, and the width of such a pixel, its height being 1."""
+    def grid(self, area: Area) -> tuple[Size, float]:
+        """How many pixels the area has for this way of drawing, and the width of such a pixel, its height being 1."""
 
-    def draw(self, pixels: Pixels, room: Room) -> bytes:
-        """An RGB picture within the grid, centred in the room."""
+    def draw(self, pixels: Pixels, area: Area) -> bytes:
+        """An RGB picture within the grid, centred in the area."""
 
     def forget(self) -> None:
         """The screen was cleared: what is on it is not known any more."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from lanline.media.api import Pixels, Size
-from lanline.media.sinks.terminal.canvas import Room
+from lanline.media.sinks.terminal.canvas import Area
 
 _DIGITS = np.array([list(f"{number:03d}".encode()) for number in range(256)], dtype=np.uint8)
 """Three digits always: then every cell has the same length, and a whole screen is made at once."""
@@ -44,10 +44,10 @@ class _Cells:
             changes.append((int(row), first, last))
         return changes
 
-    def _assembled(self, values: Pixels, text: Pixels, room: Room) -> bytes:
+    def _assembled(self, values: Pixels, text: Pixels, area: Area) -> bytes:
         """`text` holds the bytes of every cell: rows x columns x length."""
-        top = (room.cells.height - values.shape[0]) // 2
-        left = (room.cells.width - values.shape[1]) // 2
+        top = (area.cells.height - values.shape[0]) // 2
+        left = (area.cells.width - values.shape[1]) // 2
         parts = [
             b"\x1b[%d;%dH%b" % (top + row + 1, left + first + 1, text[row, first : last + 1].tobytes())
             for row, first, last in self._changes(values)
@@ -60,15 +60,15 @@ class HalfBlocks(_Cells):
         super().__init__()
         self._true_colour = true_colour
 
-    def grid(self, room: Room) -> tuple[Size, float]:
-        return Size(room.cells.width, 2 * room.cells.height), 2 * room.cell.width / room.cell.height
+    def grid(self, area: Area) -> tuple[Size, float]:
+        return Size(area.cells.width, 2 * area.cells.height), 2 * area.cell.width / area.cell.height
 
-    def draw(self, pixels: Pixels, room: Room) -> bytes:
+    def draw(self, pixels: Pixels, area: Area) -> bytes:
         rows = pixels.shape[0] // 2
         pairs = pixels[: 2 * rows].reshape(rows, 2, pixels.shape[1], 3).transpose(0, 2, 1, 3)
         values = pairs.reshape(rows, -1, 6)
         text = _true_colour_text(values) if self._true_colour else _palette_text(pairs)
-        return self._assembled(values, text, room) + b"\x1b[0m"
+        return self._assembled(values, text, area) + b"\x1b[0m"
 
 
 def _true_colour_text(values: Pixels) -> Pixels:
@@ -103,11 +103,11 @@ def _palette_index(pixels: Pixels) -> Pixels:
 
 
 class Letters(_Cells):
-    def grid(self, room: Room) -> tuple[Size, float]:
-        return room.cells, room.cell.width / room.cell.height
+    def grid(self, area: Area) -> tuple[Size, float]:
+        return area.cells, area.cell.width / area.cell.height
 
-    def draw(self, pixels: Pixels, room: Room) -> bytes:
+    def draw(self, pixels: Pixels, area: Area) -> bytes:
         brightness = pixels @ np.array([0.299, 0.587, 0.114])
         density = (brightness * (len(_RAMP) - 1) / 255).astype(np.uint8)
         # Steps wider than what goes unnoticed.
-        return self._assembled((density * 8)[..., None], _RAMP[density][..., None], room)
+        return self._assembled((density * 8)[..., None], _RAMP[density][..., None], area)

@@ -6,7 +6,7 @@ import base64
 import zlib
 
 from lanline.media.api import Pixels, Size
-from lanline.media.sinks.terminal.canvas import Room
+from lanline.media.sinks.terminal.canvas import Area
 
 _PIECE = 4096
 _IDS = (4207, 4208)
@@ -19,17 +19,17 @@ class Kitty:
         self._widest = widest
         self._turn = 0
 
-    def grid(self, room: Room) -> tuple[Size, float]:
-        size = Size(room.cells.width * room.cell.width, room.cells.height * room.cell.height)
+    def grid(self, area: Area) -> tuple[Size, float]:
+        size = Size(area.cells.width * area.cell.width, area.cells.height * area.cell.height)
         scale = min(1.0, self._widest / max(size.width, size.height))
         return Size(max(1, int(size.width * scale)), max(1, int(size.height * scale))), 1.0
 
-    def draw(self, pixels: Pixels, room: Room) -> bytes:
+    def draw(self, pixels: Pixels, area: Area) -> bytes:
         height, width = pixels.shape[:2]
-        grid, _ = self.grid(room)
-        columns = max(1, room.cells.width * width // grid.width)
-        rows = max(1, room.cells.height * height // grid.height)
-        top, left = (room.cells.height - rows) // 2, (room.cells.width - columns) // 2
+        grid, _ = self.grid(area)
+        columns = max(1, area.cells.width * width // grid.width)
+        rows = max(1, area.cells.height * height // grid.height)
+        top, left = (area.cells.height - rows) // 2, (area.cells.width - columns) // 2
         old, new = _IDS[self._turn], _IDS[1 - self._turn]
         self._turn = 1 - self._turn
         head = b"a=T,q=2,f=24,o=z,i=%d,p=1,C=1,s=%d,v=%d,c=%d,r=%d" % (new, width, height, columns, rows)

@@ -11,7 +11,7 @@ import sys
 from lanline.media.api import KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_UP, Layout, Picture, Size
 from lanline.media.colours import Colours
 from lanline.media.sinks.terminal.ability import ASK_S, Ability, ability, is_answered
-from lanline.media.sinks.terminal.canvas import Canvas, Room
+from lanline.media.sinks.terminal.canvas import Area, Canvas
 from lanline.media.sinks.terminal.cells import HalfBlocks, Letters
 from lanline.media.sinks.terminal.kitty import Kitty
 from lanline.media.sinks.terminal.sixel import Sixel
@@ -29,7 +29,7 @@ _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """What stands between is shown at once; terminals that do not know it pass over it."""
 
 
-class TerminalScreen:
+class TerminalSink:
     def __init__(self) -> None:
         self._tty = Tty()
         try:
@@ -43,7 +43,7 @@ class TerminalScreen:
             raise
         self._canvas = _canvas(self.ability)
         self._colours = Colours()
-        self._room: Room | None = None
+        self._area: Area | None = None
         self._fitted = Size(0, 0)
         self._line = ""
         self._notice = ""
@@ -51,25 +51,25 @@ class TerminalScreen:
 
     def show(self, picture: Picture) -> None:
         self._picture = picture
-        room, cleared = self._measured()
-        size = _fitted(picture.size, *self._canvas.grid(room))
+        area, cleared = self._measured()
+        size = _fitted(picture.size, *self._canvas.grid(area))
         if size != self._fitted:
             self._fitted = size
             cleared = cleared or self._cleared()
         rgb = self._colours.change(picture, Layout.RGB, size)
-        self._tty.write(_BEGIN + cleared + self._canvas.draw(rgb.pixels, room) + _END)
+        self._tty.write(_BEGIN + cleared + self._canvas.draw(rgb.pixels, area) + _END)
 
-    def _measured(self) -> tuple[Room, bytes]:
-        room = self._room_now()
-        if room == self._room and not self._tty.was_away:
-            return room, b""
+    def _measured(self) -> tuple[Area, bytes]:
+        area = self._area_now()
+        if area == self._area and not self._tty.was_away:
+            return area, b""
         self._tty.was_away = False
-        self._room = room
-        return room, self._cleared()
+        self._area = area
+        return area, self._cleared()
 
-    def _room_now(self) -> Room:
+    def _area_now(self) -> Area:
         cells, cell = self._tty.cells()
-        return Room(Size(cells.width, max(1, cells.height - len(self._foot()))), cell)
+        return Area(Size(cells.width, max(1, cells.height - len(self._foot()))), cell)
 
     def _foot(self) -> list[str]:
         return [line for line in (self._notice, self._line) if line] or [""]
@@ -98,7 +98,7 @@ class TerminalScreen:
         return [_ARROWS.get(key, key) for key in _KEY.findall(self._tty.keys().decode("ascii", "replace"))]
 
     def _has_changed(self) -> bool:
-        return self._tty.was_away or self._room_now() != self._room
+        return self._tty.was_away or self._area_now() != self._area
 
     def close(self) -> None:
         self._tty.write(self._canvas.erase())

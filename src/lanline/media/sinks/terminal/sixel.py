@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from lanline.media.api import Pixels, Size
-from lanline.media.sinks.terminal.canvas import Room
+from lanline.media.sinks.terminal.canvas import Area
 
 _LEVELS = (6, 7, 6)
 _WEIGHTS = np.array([1, 2, 4, 8, 16, 32], dtype=np.uint8)[:, None]
@@ -24,14 +24,14 @@ class Sixel:
         self._widest = widest
         self._palette = _palette()
 
-    def grid(self, room: Room) -> tuple[Size, float]:
-        size = Size(room.cells.width * room.cell.width, room.cells.height * room.cell.height)
+    def grid(self, area: Area) -> tuple[Size, float]:
+        size = Size(area.cells.width * area.cell.width, area.cells.height * area.cell.height)
         return Size(min(size.width, self._widest), min(size.height, self._widest)), 1.0
 
-    def draw(self, pixels: Pixels, room: Room) -> bytes:
+    def draw(self, pixels: Pixels, area: Area) -> bytes:
         height, width = pixels.shape[:2]
-        top = (room.cells.height - -(-height // room.cell.height)) // 2
-        left = (room.cells.width - -(-width // room.cell.width)) // 2
+        top = (area.cells.height - -(-height // area.cell.height)) // 2
+        left = (area.cells.width - -(-width // area.cell.width)) // 2
         place = b"\x1b[%d;%dH" % (max(0, top) + 1, max(0, left) + 1)
         head = b'\x1bP0;1q"1;1;%d;%d' % (width, height)
         colours = _indices(pixels)

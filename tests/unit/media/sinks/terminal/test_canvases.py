@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from lanline.media.api import Size
-from lanline.media.sinks.terminal.canvas import Room
+from lanline.media.sinks.terminal.canvas import Area
 from lanline.media.sinks.terminal.cells import HalfBlocks, Letters
 from lanline.media.sinks.terminal.kitty import Kitty
 from lanline.media.sinks.terminal.sixel import Sixel
 
-ROOM = Room(Size(20, 6), Size(8, 16))
+ROOM = Area(Size(20, 6), Size(8, 16))
 _CELL = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[38;2;(\d+);(\d+);(\d+);48;2;(\d+);(\d+);(\d+)m▀|\x1b\[0m|(.)")
 _CELL_256 = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[38;5;(\d+);48;5;(\d+)m▀|\x1b\[0m|(.)")
 

@@ -46,13 +46,13 @@ def paper(monkeypatch: pytest.MonkeyPatch) -> Paper:
 
 
 @pytest.fixture
-def screen(paper: Paper) -> module.TerminalScreen:
-    shown = module.TerminalScreen()
+def screen(paper: Paper) -> module.TerminalSink:
+    shown = module.TerminalSink()
     shown.show(Picture(np.zeros((72, 64, 3), np.uint8), Layout.RGB, 0))
     return shown
 
 
-def test_a_notice_and_the_figures_have_a_row_each(paper: Paper, screen: module.TerminalScreen) -> None:
+def test_a_notice_and_the_figures_have_a_row_each(paper: Paper, screen: module.TerminalSink) -> None:
     screen.tell(FIGURES)
     screen.notify(NOTICE)
     screen.keys()
@@ -60,7 +60,7 @@ def test_a_notice_and_the_figures_have_a_row_each(paper: Paper, screen: module.T
     assert paper.rows == {ROWS - 1: NOTICE, ROWS: FIGURES}
 
 
-def test_what_is_said_no_longer_gives_its_row_back(paper: Paper, screen: module.TerminalScreen) -> None:
+def test_what_is_said_no_longer_gives_its_row_back(paper: Paper, screen: module.TerminalSink) -> None:
     screen.tell(FIGURES)
     screen.notify(NOTICE)
     screen.keys()

@@ -1,4 +1,6 @@
-"""A UDP way between two ports that loses, doubles and reorders, and can change the address it speaks from."""
+"""A UDP relay between two ports that loses, doubles and reorders, and can change the address it speaks from: for real
+programs. In virtual time: `lanline.testing.network`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import threading
 HERE = "127.0.0.1"
 
 
-class RoughWay:
+class LossyRelay:
     def __init__(self, target_port: int, *, loss: float = 0.0, seed: int = 1) -> None:
         self._random = random.Random(seed)
         self._loss = loss
