@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,9 +32,21 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
 
+MEMORY = Path("/dev/shm")
+MOST_BYTES = 2**30
+"""What all tests of a run keep in their folders at once, and more than that."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fresh-starts", action="store_true", help="programs load all that they need at each start")
+
+
+def pytest_configure() -> None:
+    """What tests write stands in memory where there is room: to sync a disk takes long, and proves nothing here."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
+        place = os.statvfs(MEMORY)
+        if place.f_bavail * place.f_frsize > MOST_BYTES and not place.f_flag & os.ST_NOEXEC:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.hookimpl(wrapper=True)

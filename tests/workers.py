@@ -26,6 +26,7 @@ _LONGEST = (
     "tests/unit/client/smtp/test_injection.py",
     "tests/unit/client/chat/sealed/test_adoption.py",
     "tests/unit/client/sealing/test_suite_rsa.py",
+    "tests/unit/transport/test_ended.py",
     "tests/interop/",
     "tests/e2e/",
     "tests/sim/",

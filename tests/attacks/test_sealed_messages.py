@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,7 +11,7 @@ from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view.values import MessageState
 from lanline.wire.sealing.said import split_said
 from lanline.wire.sealing.strict import ZEROS
-from unit.client.chat.test_against_server import MEMORY, entries_of, opened_by, text_of
+from unit.client.chat.test_against_server import entries_of, opened_by, text_of
 from unit.client.chat.village import Process, Village
 from unit.client.sealing.devices import Town
 
@@ -21,13 +20,12 @@ LEAST_CRASH_POINTS, MOST_CRASH_POINTS = 5, 60
 
 
 @pytest.fixture
-def village() -> Iterator[Village]:
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        made = Village(Path(folder), 1)
-        made.seal()
-        made.come_to_rest()
-        yield made
-        made.close()
+def village(tmp_path: Path) -> Iterator[Village]:
+    made = Village(tmp_path, 1)
+    made.seal()
+    made.come_to_rest()
+    yield made
+    made.close()
 
 
 def make_stale(village: Village) -> None:

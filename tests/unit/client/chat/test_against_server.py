@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,16 +20,13 @@ from unit.client.chat.village import Home, Process, Village
 
 SEEDS = range(12)
 STEPS = 350
-MEMORY = Path("/dev/shm")
-"""Where there is one: a thousand syncs of a disk take a minute and prove nothing here."""
 
 
 @pytest.fixture(params=SEEDS)
-def village(request: pytest.FixtureRequest) -> Iterator[Village]:
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        made = Village(Path(folder), request.param)
-        yield made
-        made.close()
+def village(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Village]:
+    made = Village(tmp_path, request.param)
+    yield made
+    made.close()
 
 
 def test_nothing_typed_is_lost_doubled_or_reordered(village: Village) -> None:

@@ -186,7 +186,7 @@ class Village:
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
         self.chance = random.Random(seed)
-        (folder / "server").mkdir()
+        (folder / "server").mkdir(exist_ok=True)
         # Few may be said at once, so that the server often puts something off.
         self.house = House(folder / "server", messages_per_s=30.0, messages_burst=8)
         self.homes = [Home(self, name) for name in ("ann", "ben", "cai")]

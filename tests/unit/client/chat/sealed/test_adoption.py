@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -25,7 +24,6 @@ from lanline.wire.chat.conversations import CreateRoom, InviteToRoom, JoinRoom
 from lanline.wire.sealing.entries import Role, RoomRole
 from unit.client.chat.village import Process, Village, messages, say, texts
 
-MEMORY = Path("/dev/shm")
 BEFORE = ["ann of old", "ben of old", "cai of old"]
 
 
@@ -109,39 +107,31 @@ def is_done(process: Process) -> bool:
 
 
 @pytest.fixture(scope="module")
-def of_old() -> Iterator[Path]:
+def of_old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The disks of a server and three homes on which nothing is sealed."""
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        village = Plain(Path(folder))
-        village.begin()
-        for process in village.all_processes():
-            process.crash()
-        village.house.stop()
-        yield Path(folder)
+    folder = tmp_path_factory.mktemp("of_old")
+    village = Plain(folder)
+    village.begin()
+    for process in village.all_processes():
+        process.crash()
+    village.house.stop()
+    return folder
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as made:
-        yield Path(made)
-
-
-@pytest.fixture
-def village(of_old: Path, folder: Path) -> Iterator[Plain]:
-    made = copied(of_old, folder)
+def village(of_old: Path, tmp_path: Path) -> Iterator[Plain]:
+    made = copied(of_old, tmp_path)
     yield made
     made.close()
 
 
 def copied(of_old: Path, folder: Path) -> Plain:
-    folder.mkdir(exist_ok=True)
+    shutil.copytree(of_old, folder, dirs_exist_ok=True)
     village = Plain(folder)
     village.house.stop()
-    shutil.copytree(of_old, folder, dirs_exist_ok=True)
     # Or everybody would come into the group without being let in.
     village.house.settings = msgspec.structs.replace(village.house.settings, is_open=False)
     village.house.start()
-    village.take_keys()
     return village
 
 
@@ -218,13 +208,13 @@ def steps_of(village: Plain, limit: int, kill: Any = None) -> int:
 
 
 @pytest.mark.parametrize("kill", [kill_ann, kill_server])
-def test_killed_after_each_step_it_ends_the_same(of_old: Path, folder: Path, kill: Any) -> None:
-    village = copied(of_old, folder / "whole")
+def test_killed_after_each_step_it_ends_the_same(of_old: Path, tmp_path: Path, kill: Any) -> None:
+    village = copied(of_old, tmp_path / "whole")
     steps = steps_of(village, 1000)
     assert 10 < steps < 100, steps
     village.close()
     for number in range(steps):
-        village = copied(of_old, folder / str(number))
+        village = copied(of_old, tmp_path / str(number))
         steps_of(village, number, kill)
         for process in village.all_processes():
             village.rest_until(lambda process=process: names(process) == {"ann", "ben", "cai"})  # type: ignore[misc]
@@ -235,9 +225,9 @@ def test_killed_after_each_step_it_ends_the_same(of_old: Path, folder: Path, kil
         village.close()
 
 
-def test_killed_at_each_write_to_the_disk_it_ends_the_same(of_old: Path, folder: Path) -> None:
+def test_killed_at_each_write_to_the_disk_it_ends_the_same(of_old: Path, tmp_path: Path) -> None:
     for number in range(1000):
-        village = copied(of_old, folder / str(number))
+        village = copied(of_old, tmp_path / str(number))
         was_killed = was_killed_at_write(village, number)
         if was_killed:
             village.homes[0].processes = [Process(village.homes[0])]
