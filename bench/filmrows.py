@@ -30,9 +30,10 @@ SETTING = (
     "On loopback: from the wish to the first decoded picture, and after a seek, the median of seven, over a link that "
     "stands, beside FFmpeg's libraries in the same process, which read the same file from the disk; sound against "
     "picture in a film of flashes and beeps, where each begins to be shown and heard, over a pause, three seeks and "
-    f"ten changes of quality; and {VIEWERS} members who watch the 240p of one film for {WATCHED_S:g} s, one beginning "
-    "50 ms after the other, beside a program that only sends as many bytes out of memory over as many of the same "
-    "links, in messages of 16 KiB: at the times at which players ask for them, and as fast as it goes."
+    f"ten changes of quality; and {VIEWERS} members, all on UDP before it begins, who watch the 240p of one film for "
+    f"{WATCHED_S:g} s, one beginning 50 ms after the other, beside a program that only sends as many bytes out of "
+    "memory over as many of the same links, in messages of 16 KiB: at the times at which players ask for them, and as "
+    "fast as it goes."
 )
 
 
