@@ -168,10 +168,10 @@ def test_a_gap_that_is_seen_where_words_only_cannot_be_read_yet_is_noticed(monke
     monkeypatch.setattr(ServerWatch, "_whole", {1: True, 3: True}, raising=False)
     is_after_gap = ServerWatch._is_after_gap
 
-    def never_here(looking: ServerWatch, log: int, at: int, body: watch.Body, unopened: set[bytes]) -> bool:
+    def never_here(looking: ServerWatch, log: int, at: int, body: watch.Body, unopened: Counter[bytes]) -> bool:
         del unopened
         looking._whole[log] = True  # as if nothing were ever read before by an earlier program
-        return is_after_gap(looking, log, at, body, set())
+        return is_after_gap(looking, log, at, body, Counter())
 
     monkeypatch.setattr(ServerWatch, "_is_after_gap", never_here)
     expect_noticed("nobody lied, and it is told", lies=False, first=1)

@@ -182,3 +182,19 @@ def test_what_the_server_does_not_give_again_is_put_back_where_it_is_right(villa
     left = ben.member.caches.state()
     assert left.seeds == before.seeds
     assert left.secrets == {each: secret for each, secret in before.secrets.items() if each != wrong}
+
+
+def test_a_secret_that_nothing_names_any_more_is_not_missed_afterwards(village: Village) -> None:
+    """A restored server has lost its statement, and nobody has brought words under it."""
+    ben = village.homes[1].processes[0]
+    fetch_all(village, ben)
+    caches, whole = ben.member.caches, ben.member.caches.state()
+    lost = {(ben.member.copy.scope.id, bytes(16)): bytes(32)}
+    ben.member.copy.secrets.update(lost)
+    caches._context.tables.put_secrets(lost)
+    before = caches.named(places(ben))
+    assert before == whole
+    ben.node.begin_keys_anew()
+    fetch_all(village, ben)
+    assert caches.is_kept(before)
+    assert caches._context.tables.secret_before(*next(iter(lost))) == bytes(32), "should its statement come after all"
