@@ -99,6 +99,7 @@ class Bringing:
             return False
         rows, words, size_bytes = list[SetAsideWords](), list[wire.LostWords](), 0
         refused: list[tuple[SetAsideWords, str]] = []
+        is_lacking = False
         for each in [each for each in waiting if each.title == title]:
             if len(words) >= wire.MAX_CARRIED_AT_ONCE or size_bytes >= _PIECE_BYTES:
                 break
@@ -109,6 +110,10 @@ class Bringing:
                 rows.append(each)
                 words.append(found)
                 size_bytes += len(found.said) + len(found.statement)
+            else:
+                is_lacking = True
+        if is_lacking:  # nobody else asks for that, where all that is read there opens
+            self._seals.want_secrets(track.shown)
         if refused:
             self._lost.note_refused(refused)
         if words:

@@ -310,7 +310,7 @@ class Seals:
         kept, carried = self.carried.open(shown, self.place(shown), kept)
         lacking = [each.sequence for each, found in zip(entries, outcomes, strict=True) if isinstance(found, Lacks)]
         if Lacks.KEY in outcomes or Lacks.KEY in carried.values():
-            self._want_secrets(shown)
+            self.want_secrets(shown)
         kept = self.carried.once(shown.log, kept)
         return self._plain.judged(shown.log, kept), min([*lacking, *carried], default=None)
 
@@ -329,7 +329,7 @@ class Seals:
             return Lacks.EPOCH
         found = self._opening.topic(self.place(shown), entry)
         if found is Lacks.KEY:
-            self._want_secrets(shown)
+            self.want_secrets(shown)
         return found
 
     def why_unread(self, shown: Conversation, entry: LogEntry) -> str:
@@ -400,7 +400,7 @@ class Seals:
         place = self.place(shown)
         return self._scopes.room(place) if self._scopes is not None and isinstance(place, PrivateRoom) else None
 
-    def _want_secrets(self, shown: Conversation) -> None:
+    def want_secrets(self, shown: Conversation) -> None:
         assert self.member is not None
         assert self._scopes is not None
         for sealing in self._scopes.sealings(self.place(shown)):

@@ -446,6 +446,30 @@ def test_what_came_and_was_not_kept_yet_has_another_place_after_a_restore(villag
     assert (before.suite, after.suite) == (OPENED, OPENED)
 
 
+def test_words_of_a_private_room_come_back_though_their_key_has_to_be_fetched_first(village: Village) -> None:
+    """And nothing else in that room lacks it."""
+    village.homes[2].processes = [Process(village.homes[2])]
+    village.rest_until(lambda: all(process.member.is_settled for process in village.all_processes()))
+    village.make_private_room()
+    ann, ben, cai = (home.processes[0] for home in village.homes)
+    cai.crash()
+    back_up(village)
+    village.rest_until(lambda: ann.member.is_settled)
+    turned = ann.member.devices.revoke(())
+    village.rest_until(lambda: turned.is_settled)
+    say(ben, "#board", "to be lost")
+    village.rest_until(lambda: "to be lost" in said(ann, "#board"))
+    ann.crash()
+    ben.crash()
+    put_back(village, is_changed=False)
+    ben, cai = (Process(home) for home in village.homes[1:])
+    village.homes[1].processes, village.homes[2].processes = [ben], [cai]
+    ben.member.caches.throw_away()
+    rest(village)
+    village.house.clock.pass_time(WAIT_S)
+    village.rest_until(lambda: "to be lost" in said(cai, "#board"))
+
+
 def test_words_under_a_key_of_which_the_server_has_lost_the_beginning_come_back_from_who_fetches_all_keys_anew(
     village: Village,
 ) -> None:
