@@ -123,7 +123,10 @@ def test_what_waited_to_be_sent_goes_to_whom_it_was_meant_for(town: Town) -> Non
     assert command("admin", "restore", str(file), "--data", str(town.folder / "restored")).returncode == 0
     end_nodes(town.folder)  # which would come by themselves
     town.open("restored")
-    assert "waits for its members" in town.join("cai", "--timeout", "3").stderr
+    said = (
+        town.join("cai", "--timeout", seconds).stderr for seconds in ("3", "10", "30")
+    )  # a busy machine takes longer
+    assert any("waits for its members" in each for each in said)
     for name in ("ann", "ben"):  # when all devices have come, nothing more can be brought
         assert town.run(name, "rooms").returncode == 0
     assert town.join("cai").returncode == 0

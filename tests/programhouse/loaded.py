@@ -40,6 +40,13 @@ _MAX_REQUEST_BYTES = 200_000
 _MAX_DESCRIPTORS = 16
 _SET_ASIDE = 500
 """No program has as many open."""
+_LOADED_LATER = (
+    "argon2.low_level",
+    "cryptography.hazmat.backends.openssl",
+    "encodings.idna",
+    "uvloop",
+)
+"""What most programs load when they have begun."""
 _ADDRESS = f"\0lanline-tests-{os.getpid()}"
 
 
@@ -49,6 +56,8 @@ def load() -> None:
         if not module.name.startswith("lanline.testing") and not module.name.endswith("__main__"):
             with contextlib.suppress(ImportError):  # of what is not installed
                 importlib.import_module(module.name)
+    for name in _LOADED_LATER:
+        importlib.import_module(name)
     assert len(os.listdir("/proc/self/task")) == 1, "threads were begun that no fork would have"  # noqa: PTH208
     gc.collect()
     gc.freeze()

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import unicodedata
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -126,9 +127,12 @@ class Argon2Hasher:
 
     def _prepare(self) -> None:
         import argon2  # noqa: PLC0415 -- it takes a moment to load, which nobody waits for here
+        from argon2.low_level import ARGON2_VERSION  # noqa: PLC0415 -- as above
 
-        self._hasher = argon2.PasswordHasher(_TIME_COST, _MEMORY_KIB, _PARALLELISM)
-        self._nobodys_hash = self._hasher.hash(os.urandom(16))
+        self._hasher = hasher = argon2.PasswordHasher(_TIME_COST, _MEMORY_KIB, _PARALLELISM)
+        made_up = (b64encode(os.urandom(size)).decode().rstrip("=") for size in (hasher.salt_len, hasher.hash_len))
+        costs = f"m={_MEMORY_KIB},t={_TIME_COST},p={_PARALLELISM}"
+        self._nobodys_hash = f"$argon2id$v={ARGON2_VERSION}${costs}${'$'.join(made_up)}"
 
     def _ready(self) -> argon2.PasswordHasher:
         self._prepared.result()

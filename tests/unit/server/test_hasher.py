@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 
+import argon2
 import pytest
 
 from lanline.server import hasher as module
@@ -58,6 +59,18 @@ def test_a_password_is_the_same_from_every_keyboard() -> None:
     run(scenario)
 
 
+def test_a_server_that_starts_hashes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes the processor and tens of megabytes for a moment."""
+    hashed_at_start: list[object] = []
+    monkeypatch.setattr(argon2.PasswordHasher, "hash", lambda _, password: hashed_at_start.append(password))
+
+    async def scenario(hasher: Argon2Hasher) -> None:
+        assert await verified(hasher, "x", None) is False
+
+    run(scenario)
+    assert hashed_at_start == []
+
+
 def test_no_hash_is_worked_on_as_any_other_and_never_right() -> None:
     async def scenario(hasher: Argon2Hasher) -> None:
         checked: list[str] = []
@@ -75,6 +88,7 @@ def test_no_hash_is_worked_on_as_any_other_and_never_right() -> None:
         assert await verified(hasher, "", None) is False
         assert checked == [hasher._nobodys_hash]
         assert "m=47104,t=1,p=1" in checked[0]
+        assert argon2.extract_parameters(checked[0]) == argon2.extract_parameters(really.hash(""))
         hasher._nobodys_hash = really.hash("guessed")
         assert await verified(hasher, "guessed", None) is False
 
