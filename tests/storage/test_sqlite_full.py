@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from lanline.errors import StorageError, StorageFull
+from lanline.errors import StorageError, StorageFull, StorageUnusable
 from lanline.model.accounts import AccountId
 from lanline.model.blobs import MAX_BLOB_BYTES
 from lanline.model.logs import LogId
 from lanline.storage.sqlite.engine import SqliteEngine
+from lanline.storage.sqlite.problems import storage_problem
 from storage.shelf import Shelf, new_entry, number_of
 
 LOG = LogId(1)
@@ -42,6 +44,14 @@ def numbers(shelf: Shelf) -> list[int]:
     entries = shelf.entries(LOG, limit=10**6)
     assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1))
     return list(map(number_of, entries))
+
+
+def test_a_disk_that_takes_not_even_what_a_start_writes_is_told_as_that(tmp_path: Path) -> None:
+    cause = sqlite3.OperationalError("disk I/O error")
+    cause.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    problem = storage_problem(cause, tmp_path)
+    assert isinstance(problem, StorageUnusable)
+    assert str(problem) == f"The database in {tmp_path} cannot be used: the disk is full, or broken."
 
 
 def test_write_that_finds_no_room_fails_alone_and_later_ones_work(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def start(
 
     It asks for your name, once. Run it again and it goes on where it was. A server
     that runs already is used, and stays; one that this command has started ends
-    with it. Where there is no terminal it serves, as lanline serve does.
+    with it, and is started again when it was killed. Where there is no terminal it serves, as lanline serve does.
 
     \b
     On your own machine:  lanline start
@@ -241,10 +241,11 @@ def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
         _show_group(folder, home, joined)
     others = _ask(folder, lambda client: _kept_link(client, folder)) or _new_others_link(folder, home)
     if is_new:
-        from lanline.cli.qr import qr_code
+        from lanline.cli.qr import fitting_code
 
-        show_line("\nThe others come in by this code, read by a telephone that sends them its text:\n")
-        show_line(qr_code(str(others)))
+        if code := fitting_code(str(others)):
+            show_line("\nThe others come in by this code, read by a telephone that sends them its text:\n")
+            show_line(code)
     show_line("\nThe others come in with this line:\n")
     show_line(f"  lanline chat --server '{others}'\n")
     show_line("In a clone of Lanline:  make run ARGS=\"chat --server 'THAT-LINK'\"\n")

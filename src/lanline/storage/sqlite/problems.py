@@ -27,7 +27,8 @@ def storage_problem(cause: Exception, folder: Path) -> Exception:
 
 
 def _translated(error: sqlite3.Error, folder: Path) -> LanlineError:
-    match getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE:
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    match code:
         case sqlite3.SQLITE_FULL:
             return StorageFull(
                 f"There is no room left for {folder}. Nothing was kept of this; try again with more room."
@@ -43,4 +44,5 @@ def _translated(error: sqlite3.Error, folder: Path) -> LanlineError:
         case sqlite3.SQLITE_CONSTRAINT:
             return RecordMissing("What this belongs to does not exist.")
         case _:
-            return StorageUnusable(f"The database in {folder} cannot be used: {error}.")
+            why = "the disk is full, or broken" if code == sqlite3.SQLITE_IOERR else error
+            return StorageUnusable(f"The database in {folder} cannot be used: {why}.")
