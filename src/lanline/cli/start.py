@@ -63,7 +63,8 @@ def start(
 
     It asks for your name, once. Run it again and it goes on where it was. A server
     that runs already is used, and stays; one that this command has started ends
-    with it. Where there is no terminal it serves, as lanline serve does.
+    with it, and is started again when something else has ended it. Where there is
+    no terminal it serves, as lanline serve does.
 
     \b
     On your own machine:  lanline start
