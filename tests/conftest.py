@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings, strategies
 
+import runfolder
 import workers
 from lanline.storage.sqlite.engine import SqliteEngine
 from mailhouse.certificates import Authority
@@ -32,21 +33,23 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
 
-MEMORY = Path("/dev/shm")
-MOST_BYTES = 2**30
-"""What all tests of a run keep in their folders at once, and more than that."""
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fresh-starts", action="store_true", help="programs load all that they need at each start")
 
 
-def pytest_configure() -> None:
-    """What tests write stands in memory where there is room: to sync a disk takes long, and proves nothing here."""
-    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
-        place = os.statvfs(MEMORY)
-        if place.f_bavail * place.f_frsize > MOST_BYTES and not place.f_flag & os.ST_NOEXEC:
-            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.basetemp is None:  # a worker is given one by the process that has started it
+        runfolder.remove_left()
+        config.option.basetemp = str(runfolder.run_folder())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    folder = Path(session.config.option.basetemp)
+    if exitstatus == 0 and folder.name == runfolder.run_folder().name:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -172,6 +172,21 @@ def test_a_server_that_ends_at_each_start_is_left_alone(person: Person) -> None:
     assert "The server had ended before, and not by you" in told(program)
 
 
+def test_a_server_that_has_taken_the_place_of_ones_own_stays(person: Person, tmp_path: Path) -> None:
+    program = person.start("--name", "ana")
+    program.wait_out("#lobby>")
+    os.kill(server_pid(person), signal.SIGTERM)
+    program.wait_out("The server was stopped, and not by you")
+    with house(tmp_path) as home:
+        server = home.serve(data=person.data, port=person.port)
+        program.write("still here\n")
+        program.wait_out("(?s)ana.*still here.*✓")
+        program.write(b"\x03")
+        assert program.wait_end() == 0
+        assert "The server is stopped" not in told(program)
+        assert server.end() == 0
+
+
 def test_who_leaves_with_words_that_wait_is_told_how_to_go_on(person: Person) -> None:
     program = person.start("--name", "ana")
     program.wait_out("#lobby>")

@@ -100,8 +100,7 @@ class OwnServer:
             self._watcher.join()
             if self._process.poll() is not None:
                 show_note(f"The server had ended before, and not by you; {self._log} may say why.")
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._end_input()
         try:
             self._process.wait(_ENDS_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -131,11 +130,17 @@ class OwnServer:
         return False
 
     def _start_again(self) -> None:
-        self._process, self._began = _launched(self._folder.path, self._log), time.monotonic()
-        with contextlib.suppress(LanlineError):  # it has ended again, or still begins: both are seen next
+        self._began = time.monotonic()
+        self._end_input()
+        with contextlib.suppress(LanlineError, OSError):  # it has ended again, or still begins: both are seen next
+            self._process = _launched(self._folder.path, self._log)
             self.wait_ready()
             if not self._is_left.is_set():
                 self._say("The server had ended, and not by you. It runs again.")
+
+    def _end_input(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def _say(self, text: str) -> None:
         with self._tells:

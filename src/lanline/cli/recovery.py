@@ -111,8 +111,7 @@ def use(
     And read there all that you may.
 
     \b
-    A file has all it needs:        lanline recovery use
-    /media/stick/lanline.recovery
+    A file, in any home:       lanline recovery use /media/stick/lanline.recovery
     Words, in a new home:      lanline recovery use --server 10.0.0.5
     Words, after lanline join: lanline recovery use
 

@@ -63,7 +63,8 @@ def start(
 
     It asks for your name, once. Run it again and it goes on where it was. A server
     that runs already is used, and stays; one that this command has started ends
-    with it, and is started again when it was killed. Where there is no terminal it serves, as lanline serve does.
+    with it, and is started again when it was killed. Where there is no terminal it
+    serves, as lanline serve does.
 
     \b
     On your own machine:  lanline start
@@ -100,7 +101,8 @@ def start(
                 offer_password(mine)
             if own is not None:
                 show_line("Stopping the server …")
-        _say_how_to_go_on(folder.path, mine, is_ours=own is not None)
+        # Another one may have taken the place of ours, once that was stopped.
+        _say_how_to_go_on(folder.path, mine, is_stopped=own is not None and not _runs(folder))
         if unsent is not None:
             raise unsent
 
@@ -123,8 +125,8 @@ def _is_of(home: Path, folder: DataFolder) -> bool:
     return folder.exists() and folder.read_fingerprint() == joined_pin(home).fingerprint
 
 
-def _say_how_to_go_on(data: Path, home: Path, *, is_ours: bool) -> None:
-    if is_ours:
+def _say_how_to_go_on(data: Path, home: Path, *, is_stopped: bool) -> None:
+    if is_stopped:
         show_line("The server is stopped; nobody can reach it now. Again as before:  lanline start")
         show_line(f"For good, without you:    lanline serve{_unless_usual('--data', data, DEFAULT_DATA)}")
     show_line(f"The chat alone:           lanline chat{_unless_usual('--home', home, DEFAULT_HOME)}")

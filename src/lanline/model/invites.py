@@ -92,7 +92,7 @@ class InviteLink(msgspec.Struct, frozen=True):
         return cls(
             host,
             port,
-            _parsebase32_text(fingerprint, FINGERPRINT_BYTES, "fingerprint"),
+            _parse_base32(fingerprint, FINGERPRINT_BYTES, "fingerprint"),
             _parse_token(token),
         )
 
@@ -139,14 +139,14 @@ def base32_text(data: bytes) -> str:
 def _parse_token(text: str) -> bytes:
     sizes = (MEMBERS_TOKEN_BYTES, DEVICE_TOKEN_BYTES, TOKEN_BYTES)
     size_bytes = next((each for each in sizes if len(text) >= _length_of(each) - 2), TOKEN_BYTES)  # some may be missing
-    return _parsebase32_text(text, size_bytes, "token")
+    return _parse_base32(text, size_bytes, "token")
 
 
 def _length_of(size_bytes: int) -> int:
     return -(-size_bytes * 8 // 5)
 
 
-def _parsebase32_text(text: str, size_bytes: int, what: str) -> bytes:
+def _parse_base32(text: str, size_bytes: int, what: str) -> bytes:
     length = _length_of(size_bytes)
     if len(text) != length or not _BASE32.fullmatch(text):
         raise InvalidInput(

@@ -39,6 +39,7 @@ from lanline.model.content import Text
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessageReceived
 from lanline.wire.sealing.entries import Role
+from runfolder import is_alive
 from serverhouse.house import House
 from sim.lies import homes, restores
 from sim.lies.liar import LIES, Liar
@@ -67,18 +68,8 @@ def remove_folders() -> None:
     """Of this process, and of those that were killed."""
     for folder in _place_of_folders().glob(f"{_FOLDER}*-*"):
         number = folder.name.removeprefix(_FOLDER).split("-")[0]
-        if number.isdecimal() and (int(number) == os.getpid() or not _is_alive(int(number))):
+        if number.isdecimal() and (int(number) == os.getpid() or not is_alive(int(number))):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 class _Remembering:

@@ -111,8 +111,8 @@ class Notices:
                 ]
         if len(group.devices) > len(before.devices):
             lines.append(
-                f"A device (number {group.devices[-1]}) asks to be one of yours. By a link of yours it is let in "
-                "without you; if it shows a code, type that: /approve CODE. If it is not yours, change your password: "
+                f"A device (number {group.devices[-1]}) asks to be one of yours. If you made a link for it, it is let "
+                "in by itself; if it shows a code, type that: /approve CODE. If it is not yours, change your password: "
                 "lanline password"
             )
         return lines

@@ -134,6 +134,13 @@ class Viewer:
             self._subscribed_at = now
         self._request(Channel.CHAT, self._wants)
 
+    def request_key(self, now: float) -> None:
+        """What was shown cannot be decoded, or a frame is lost. Told once, until an answer could be here."""
+        apart_s = max(_KEY_ASKED_APART_S, self._repair_takes_s + self.patience_s)
+        if self._current is not None and now - self._key_asked_at >= apart_s:
+            self._key_asked_at = now
+            self._request(Channel.MEDIA, KeyFrameWanted(self._current.offer.stream_id))
+
     def _request(self, channel: Channel, request: VideoRequest) -> None:
         self._messages.append((channel, encode_video(request)))
 
@@ -280,13 +287,6 @@ class Viewer:
             self.statistics.frames += 1
             self.statistics.rung = received.frame.rung
             self._events.append(FrameArrived(received.frame))
-
-    def request_key(self, now: float) -> None:
-        """What was shown cannot be decoded, or a frame is lost: said to the publisher at most so often."""
-        apart_s = max(_KEY_ASKED_APART_S, self._repair_takes_s + self.patience_s)
-        if self._current is not None and now - self._key_asked_at >= apart_s:
-            self._key_asked_at = now
-            self._request(Channel.MEDIA, KeyFrameWanted(self._current.offer.stream_id))
 
     def _patience_with(self, stream_id: bytes) -> float:
         return self._sound_patience_s if stream_id == self._audio_id else self.patience_s

@@ -15,7 +15,7 @@ from lanline.media.sinks.terminal.cells import HalfBlocks, Letters
 from lanline.media.sinks.terminal.kitty import Kitty
 from lanline.media.sinks.terminal.sixel import Sixel
 
-ROOM = Area(Size(20, 6), Size(8, 16))
+AREA = Area(Size(20, 6), Size(8, 16))
 _CELL = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[38;2;(\d+);(\d+);(\d+);48;2;(\d+);(\d+);(\d+)m▀|\x1b\[0m|(.)")
 _CELL_256 = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[38;5;(\d+);48;5;(\d+)m▀|\x1b\[0m|(.)")
 
@@ -45,33 +45,33 @@ class Screen:
 
 def test_half_blocks_show_every_pixel_in_its_colour() -> None:
     screen, wanted = Screen(), picture(12, 20)
-    screen.take(HalfBlocks(true_colour=True).draw(wanted, ROOM))
+    screen.take(HalfBlocks(true_colour=True).draw(wanted, AREA))
     assert (screen.pixels == wanted).all()
 
 
 def test_a_smaller_picture_is_in_the_middle() -> None:
     screen, wanted = Screen(), picture(8, 10)
-    screen.take(HalfBlocks(true_colour=True).draw(wanted, ROOM))
+    screen.take(HalfBlocks(true_colour=True).draw(wanted, AREA))
     assert (screen.pixels[2:10, 5:15] == wanted).all()
     assert not screen.pixels[:2].any()
 
 
 def test_only_what_changed_is_sent_and_what_no_eye_sees_is_no_change() -> None:
     canvas, screen, wanted = HalfBlocks(true_colour=True), Screen(), picture(12, 20) // 2 + 20
-    screen.take(canvas.draw(wanted, ROOM))
-    assert screen.take(canvas.draw(wanted + np.uint8(2), ROOM)) == 0
+    screen.take(canvas.draw(wanted, AREA))
+    assert screen.take(canvas.draw(wanted + np.uint8(2), AREA)) == 0
     wanted = wanted.copy()
     wanted[4, 7:9] = 255
-    assert screen.take(canvas.draw(wanted, ROOM)) == 2
+    assert screen.take(canvas.draw(wanted, AREA)) == 2
     assert (screen.pixels == wanted).all()
     canvas.forget()
-    assert screen.take(canvas.draw(wanted, ROOM)) == 120
+    assert screen.take(canvas.draw(wanted, AREA)) == 120
 
 
 def test_small_changes_add_up_to_one_that_is_seen() -> None:
     canvas, screen = HalfBlocks(true_colour=True), Screen()
     for level in range(100, 140, 2):
-        screen.take(canvas.draw(np.full((12, 20, 3), level, dtype=np.uint8), ROOM))
+        screen.take(canvas.draw(np.full((12, 20, 3), level, dtype=np.uint8), AREA))
     assert abs(int(screen.pixels.min()) - 138) <= 3
 
 
@@ -87,7 +87,7 @@ def colour_256(index: int) -> list[int]:
     "colour", [(0, 0, 0), (255, 255, 255), (128, 128, 128), (255, 0, 0), (10, 200, 90), (95, 135, 175)]
 )
 def test_of_256_colours_a_near_one_is_taken(colour: tuple[int, int, int]) -> None:
-    data = HalfBlocks(true_colour=False).draw(np.full((12, 20, 3), colour, dtype=np.uint8), ROOM)
+    data = HalfBlocks(true_colour=False).draw(np.full((12, 20, 3), colour, dtype=np.uint8), AREA)
     cells = [found for found in _CELL_256.finditer(data.decode()) if found[3]]
     assert len(cells) == 120
     for index in (int(cells[0][3]), int(cells[0][4])):
@@ -97,7 +97,7 @@ def test_of_256_colours_a_near_one_is_taken(colour: tuple[int, int, int]) -> Non
 def test_letters_are_denser_where_it_is_brighter() -> None:
     ramp = np.zeros((6, 20, 3), dtype=np.uint8)
     ramp[:] = np.linspace(0, 255, 20, dtype=np.uint8)[None, :, None]
-    shown = Letters().draw(ramp, ROOM).decode()
+    shown = Letters().draw(ramp, AREA).decode()
     assert "m" not in shown, "no colour is set"
     rows = re.split(r"\x1b\[\d+;\d+H", shown)[1:]
     assert len(rows) == 6
@@ -136,7 +136,7 @@ def decoded_sixels(data: bytes) -> np.ndarray:
 def test_sixels_show_the_picture() -> None:
     y, x = np.mgrid[0:90, 0:120]
     wanted = np.stack([x * 2, y * 2, (x + y)], axis=2).astype(np.uint8)
-    shown = decoded_sixels(Sixel(640).draw(wanted, ROOM))
+    shown = decoded_sixels(Sixel(640).draw(wanted, AREA))
     assert shown.shape == wanted.shape
     blocks = np.abs(shown.astype(int) - wanted).reshape(9, 10, 12, 10, 3)
     assert blocks.max() < 60
@@ -145,19 +145,19 @@ def test_sixels_show_the_picture() -> None:
 
 
 def test_equal_sixels_are_told_once() -> None:
-    data = Sixel(640).draw(np.full((96, 160, 3), 255, dtype=np.uint8), ROOM)
+    data = Sixel(640).draw(np.full((96, 160, 3), 255, dtype=np.uint8), AREA)
     assert (decoded_sixels(data) == 255).all()
     assert len(data) < 6000 + 16 * 30
 
 
 @pytest.mark.parametrize("height", [89, 90, 91])
 def test_a_height_of_any_number_of_rows_stays_within_the_picture(height: int) -> None:
-    assert decoded_sixels(Sixel(640).draw(picture(height, 40), ROOM)).shape == (height, 40, 3)
+    assert decoded_sixels(Sixel(640).draw(picture(height, 40), AREA)).shape == (height, 40, 3)
 
 
 def test_kitty_is_given_the_pixels_in_pieces_and_the_old_picture_goes_after_the_new() -> None:
     canvas, wanted = Kitty(640), picture(96, 160)
-    first, second = canvas.draw(wanted, ROOM), canvas.draw(wanted, ROOM)
+    first, second = canvas.draw(wanted, AREA), canvas.draw(wanted, AREA)
     commands = re.findall(rb"\x1b_G([^;\x1b]*);?([^\x1b]*)\x1b\\", first)
     keys = dict(item.split(b"=") for item in commands[0][0].split(b","))
     assert (keys[b"a"], keys[b"f"], keys[b"s"], keys[b"v"], keys[b"c"], keys[b"r"]) == (
