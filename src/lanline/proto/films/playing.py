@@ -30,7 +30,7 @@ MOST_AHEAD_S, _MOST_AHEAD_OF_LOWER_S = 30.0, 14.0
 _MOST_AHEAD_BYTES = 64 * 1024 * 1024
 _BEGINS_WITH_S, _GOES_ON_WITH_S = 0.5, 2.0
 _SHORTEST_S = 1e-4
-_TAKEN_BEFORE_S = 1.0
+_TAKEN_BEFORE_S = 0.75
 """So long before it is shown a part goes to the decoder."""
 _LEAST_AHEAD_S = 1.0
 """With less here nothing is fetched again."""

@@ -7,6 +7,7 @@ whose acknowledgements come at once: pieces do not, where one that was lost hold
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import msgspec
@@ -34,6 +35,8 @@ _GUESSED_WAIT_S, _GUESSED_WAIT_SHARE, _GUESSED_QUEUE_BYTES = 0.005, 0.12, 8 * 10
 _EPOCH_S, _EPOCH_ROUNDS, _EPOCH_PIECES = 0.1, 2, 4
 _GROWTH, _FAST_GROWTH, _EPOCHS_TO_FAST_GROWTH = 1.08, 1.25, 4
 """In an epoch without a queue. After many of those the way has become another one."""
+_WIDER = 1.25
+"""So many times what came in each of the last epochs, and no queue: then it is known at once."""
 _RATES_KEPT, _RATES_KEPT_OF_GROWTH = 4, 2
 """While the window grows fast only the newest tell the rate: what bounded the others was a smaller window."""
 _SHORTEST_S = 1e-3
@@ -164,6 +167,7 @@ class Window:
             trips.popleft()
 
     def _judge(self, epoch: _Epoch, lasted_s: float) -> None:
+        most_before = max(self._rates, default=math.inf)
         if not epoch.was_idle and lasted_s:
             self.rate = epoch.size_bytes / lasted_s
             self._rates.append(self.rate)
@@ -177,6 +181,8 @@ class Window:
             self._set(max(self.size_bytes * _SMALLEST_SHARE_KEPT, self.size_bytes - stands_bytes))
         elif epoch.was_full:
             self._free_epochs += 1
+            if self.rate > _WIDER * most_before:
+                self._free_epochs = max(self._free_epochs, _EPOCHS_TO_FAST_GROWTH + 1)
             is_fast = self._free_epochs > _EPOCHS_TO_FAST_GROWTH
             if is_fast and len(self._rates) == _RATES_KEPT:
                 self._rates.extend(list(self._rates)[-_RATES_KEPT_OF_GROWTH:])  # in the place of the others

@@ -34,6 +34,19 @@ def test_it_follows_a_way_that_narrows_and_recovers() -> None:
     assert evening.mean_lines > 700
 
 
+@pytest.mark.parametrize("before", [2.0, 2.5])
+def test_a_way_that_becomes_wider_is_used_within_half_a_second(before: float) -> None:
+    evening = Evening(Playing(plan(), lines=1440), stepped((0, before), (20, 8))).run(20.5)
+    assert evening.playing.window.rate > 6.5 * 125_000
+
+
+def test_a_part_stays_to_be_exchanged_until_it_is_soon_shown() -> None:
+    evening = Evening(Playing(plan()), steady(8))
+    while len(evening.taken) < 5:
+        evening.run(evening.now + 0.05)
+    assert evening.taken[-1].from_s - evening.playing.position_s <= 0.75
+
+
 def test_after_long_in_the_least_quality_a_wide_way_is_noticed() -> None:
     evening = Evening(Playing(plan()), stepped((0, 0.7), (60, 10))).run(200)
     assert evening.shown[0][1] == 240
