@@ -134,8 +134,9 @@ class WebSocketTransport(asyncio.Protocol):
         elif self.link.has_ended_output and not self._has_written_eof:
             # A half-close lets the goodbye arrive: closing with bytes unread would reset the connection under it.
             self._has_written_eof = True
-            with contextlib.suppress(OSError):
-                self._transport.write_eof()
+            if not self._transport.is_closing():  # as after a write that failed
+                with contextlib.suppress(OSError):
+                    self._transport.write_eof()
         if not self._is_turn_due and self.link.has_more_to_send and self._room() > 0:
             # The kernel took everything: let the other connections have their turn before the next piece.
             self._is_turn_due = True

@@ -47,7 +47,12 @@ class Connection:
         assert not self.said_eof
         self.waiting += data
 
+    def is_closing(self) -> bool:
+        return bool(self.end)
+
     def write_eof(self) -> None:
+        if self.end:
+            raise RuntimeError("as uvloop's, which is closed by a write that fails")
         self.said_eof += 1
 
     def close(self) -> None:
@@ -146,6 +151,19 @@ def test_room_that_writing_makes_is_reported_in_the_same_turn() -> None:
         client.transport.turn()
         assert SendBufferDrained(Channel.CHAT) in client.events
         client.transport.connection_lost(None)
+
+    with connection() as stand_in:
+        asyncio.run(scenario(stand_in))
+
+
+def test_a_goodbye_on_a_connection_that_has_just_broken_is_none() -> None:
+    async def scenario(stand_in: Connection) -> None:
+        client = await _ready(stand_in)
+        client.transport.link.close(CloseCode.DONE, "", asyncio.get_running_loop().time())
+        stand_in.abort()
+        client.transport.turn()
+        client.transport.connection_lost(None)
+        assert stand_in.said_eof == 0
 
     with connection() as stand_in:
         asyncio.run(scenario(stand_in))
