@@ -178,14 +178,18 @@ class GroupContext:
 
     @property
     def has_newest_seed(self) -> bool:
+        return self.newest_seed is not None
+
+    @property
+    def newest_seed(self) -> bytes | None:
         """That by which the account came in, which need not be the one made here: a copy of this home was quicker."""
         newest = self._generations[-1]
         seed = self.seeds.get(len(self._generations))
         if seed is None:
-            return False
+            return None
         if self._proved_seed != (seed, newest.seal_hash) and is_seed_of(newest, seed):
             self._proved_seed = seed, newest.seal_hash
-        return self._proved_seed == (seed, newest.seal_hash)
+        return seed if self._proved_seed == (seed, newest.seal_hash) else None
 
     def drop_wrong_seeds(self) -> int:
         """Those that do not fit the chain; how many there were."""
