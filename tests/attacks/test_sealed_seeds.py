@@ -121,3 +121,27 @@ def test_a_seed_of_a_branch_that_was_put_aside_is_there_when_that_branch_comes_b
     town.pass_time(1.0)
     assert ana.member._context._generations[:2] == generations
     assert ana.member._context.seeds[2] == true
+
+
+def test_a_home_whose_copy_is_behind_what_it_has_seen_signs_nothing_on_an_older_state(
+    town: Town, backups: Backups
+) -> None:
+    """Its database is gone and its keys are not, and a server shows it what was before it took a device out."""
+    ana = town.founder()
+    lost = further(town, ana)
+    kept = backups.make()
+    town.done(ana.member.devices.revoke([lost.member.copy.device_id]))
+    height = ana.member.copy.chain.height
+    backups.put_back(kept, says_so=False)
+    with ana.history.database.write() as writer:
+        for table in ("chain_items", "chain_states", "account_seeds", "epoch_secrets", "facts"):
+            writer.execute(f"DELETE FROM {table}")
+    ana.restart()
+    connect(town, ana)
+    town.pass_time(2.0)
+    assert "older state" in ana.member.problem
+    assert ana.member.copy.chain.height < height
+    ana.member.decisions.accept()
+    town.pass_time(2.0)
+    assert ana.member.problem == "", "its person has said that this is right"
+    assert ana.member.copy.chain.live_device(lost.member.copy.device_id) is None
