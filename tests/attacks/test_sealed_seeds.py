@@ -14,6 +14,7 @@ from attacks.test_sealed_restores import Backups, connect, make_backups, wait
 from lanline.crypto.groups.epochs import seal_prior
 from lanline.model.groups import FOR_DEVICE
 from lanline.ticket import Steps, follow
+from lanline.wire.sealing.entries import Role
 from unit.client.sealing.devices import Device, Town, came, change
 from unit.client.sealing.test_devices import code_of, further
 
@@ -145,3 +146,28 @@ def test_a_home_whose_copy_is_behind_what_it_has_seen_signs_nothing_on_an_older_
     town.pass_time(2.0)
     assert ana.member.problem == "", "its person has said that this is right"
     assert ana.member.copy.chain.live_device(lost.member.copy.device_id) is None
+
+
+def test_a_seed_of_a_branch_that_was_put_aside_is_not_missed_when_all_is_computed_anew(
+    town: Town, backups: Backups
+) -> None:
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
+    ben.disconnect()
+    kept = backups.make()
+    town.done(follow(ana.member.devices.take_out((), ana.member.copy.signer)))
+    backups.put_back(kept)
+    connect(town, ben)
+    wait(town)
+    town.link(ben)
+    connect(town, ana)
+    ana.member.decisions.accept()
+    town.pass_time(1.0)
+    caches = ana.member.caches
+    before = caches.named([ana.lobby])
+    assert set(before.seeds) == {1}
+    ana.disconnect()
+    caches.throw_away()
+    connect(town, ana)
+    assert caches.is_kept(before)
