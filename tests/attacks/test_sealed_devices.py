@@ -180,7 +180,7 @@ def test_a_recovery_that_was_cut_off_is_ended_by_the_same_words_with_nobody_onli
     town.done(new.member.recovery.use(words))
     town.pass_time(0.3)
     tables = GroupTables(new.history.database, new.keys.device_secret, new.entropy)
-    tables.drop_seed(1)
+    new.history.database.run("DELETE FROM account_seeds")
     tables.forget()
     change(town, "DELETE FROM boxes WHERE kind = 3 AND recipient = ?", new.member.copy.device_id)
     new.disconnect()

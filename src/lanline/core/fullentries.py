@@ -20,14 +20,18 @@ class FullEntries:
         """By account and hash."""
         self._sizes: dict[bytes, int] = {}
         self._size_bytes = 0
+        self._hashes: frozenset[bytes] | None = None
+        """Of all; None: to be collected anew."""
 
     def clear(self) -> None:
         self._brought.clear()
         self._sizes.clear()
         self._size_bytes = 0
+        self._hashes = None
 
     def bring(self, account_id: bytes, contents: Iterable[bytes]) -> None:
         """What is too much of one account is left out."""
+        self._hashes = None
         kept = self._brought.setdefault(account_id, {})
         before = size_bytes = self._sizes.get(account_id, 0)
         for content in contents:
@@ -42,8 +46,10 @@ class FullEntries:
             del self._brought[largest]
             self._size_bytes -= self._sizes.pop(largest)
 
-    def hashes(self) -> set[bytes]:
-        return {each for theirs in self._brought.values() for each in theirs}
+    def hashes(self) -> frozenset[bytes]:
+        if self._hashes is None:
+            self._hashes = frozenset(each for theirs in self._brought.values() for each in theirs)
+        return self._hashes
 
     def contents(self) -> list[bytes]:
         return [each for theirs in self._brought.values() for each in theirs.values()]

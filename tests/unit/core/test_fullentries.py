@@ -11,6 +11,7 @@ def test_what_several_bring_is_found_once_and_by_its_hash() -> None:
         entries.bring(account, [b"one", b"two"])
         entries.bring(account, [b"two"])
     assert len(entries.hashes()) == 2
+    assert entries.hashes() is entries.hashes(), "each branch is looked at by them"
     assert set(entries.contents()) == {b"one", b"two"}
     entries.clear()
     assert not entries.hashes()

@@ -44,7 +44,7 @@ class KeyCaches:
 
     def named(self, places: Iterable[Place]) -> KeyState:
         """What can be computed anew: of the secrets those that something here still names. A restored server may have
-        lost the others' statements, with all that was sealed under them.
+        lost the others' statements, with all that was sealed under them. Of the seeds those that fit the chain.
         """
         state, copies, chain = self.state(), self._copies(places), self._context.copy.chain
         named = {
@@ -52,7 +52,8 @@ class KeyCaches:
             for (scope, epoch_id), secret in state.secrets.items()
             if scope in copies and copies[scope].known(chain, epoch_id) is not None
         }
-        return state._replace(secrets=named)
+        seeds = self._context.fitting_seeds() if self._context.copy.is_member else state.seeds
+        return state._replace(seeds=seeds, secrets=named)
 
     def is_kept(self, before: KeyState) -> bool:
         return before.is_kept_in(self.state(), self._context.copy.chain.head_at(before.height))

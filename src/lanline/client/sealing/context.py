@@ -178,23 +178,27 @@ class GroupContext:
 
     @property
     def has_newest_seed(self) -> bool:
+        return self.newest_seed is not None
+
+    @property
+    def newest_seed(self) -> bytes | None:
         """That by which the account came in, which need not be the one made here: a copy of this home was quicker."""
         newest = self._generations[-1]
         seed = self.seeds.get(len(self._generations))
         if seed is None:
-            return False
+            return None
         if self._proved_seed != (seed, newest.seal_hash) and is_seed_of(newest, seed):
             self._proved_seed = seed, newest.seal_hash
-        return self._proved_seed == (seed, newest.seal_hash)
+        return seed if self._proved_seed == (seed, newest.seal_hash) else None
+
+    def fitting_seeds(self) -> dict[int, bytes]:
+        generations = self._generations
+        here = ((number, seed) for number, seed in self.seeds.items() if 0 < number <= len(generations))
+        return {number: seed for number, seed in here if is_seed_of(generations[number - 1], seed)}
 
     def drop_wrong_seeds(self) -> int:
         """Those that do not fit the chain; how many there were."""
-        generations = self._generations
-        wrong = [
-            number
-            for number, seed in self.seeds.items()
-            if not 0 < number <= len(generations) or not is_seed_of(generations[number - 1], seed)
-        ]
+        wrong = self.seeds.keys() - self.fitting_seeds().keys()
         for number in wrong:
             del self.seeds[number]
             self.tables.drop_seed(number)

@@ -7,6 +7,7 @@ code, which the server never sees.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -59,9 +60,8 @@ def added_entry(context: GroupContext, record: DeviceRecord, kind: DeviceKind, s
 
 def turned_entry(context: GroupContext, gone: tuple[bytes, ...], seed: bytes, signer: SigningKey) -> bytes:
     """Those are out, and the account's key is another, made from this seed."""
-    account_id = context.copy.account_id
+    account_id, before = context.copy.account_id, context.newest_seed
     number = len(context.copy.chain.accounts[account_id].generations) + 1
-    before = context.seeds.get(number - 1)
     prior = None if before is None else seal_prior(seed, account_id, number, before)
     seal_hash = hash_of_key(SealingKey.of_generation(seed).public_bytes)
     return _signed(signer, entries.Turn(*_place(context), tuple(sorted(gone)), number, seal_hash, prior))
@@ -333,6 +333,9 @@ class Devices:
     def _turn_once(self, wanted: tuple[bytes, ...], signer: SigningKey) -> Steps[None]:
         """A seed whose entry was refused is thrown away: its boxes are in the server's hands for ever."""
         context, account_id = self._context, self._context.copy.account_id
+        if not (context.has_newest_seed or self.is_alone):  # another device has just made it
+            with contextlib.suppress(RequestRefused):
+                yield from self._secrets.fetch_seed()
         account = context.copy.chain.accounts[account_id]
         gone = tuple(each for each in wanted if each in account.devices)
         if wanted and not gone:
@@ -342,6 +345,8 @@ class Devices:
         yield from context.server.ask(groups.PutKeys(0, (public,)), Done)
         stay = [each for each in account.devices if each not in gone]
         yield from self._secrets.put_seed(stay, number, seed, ids.device_id_of(signer.public_bytes))
+        if context.copy.chain.accounts[account_id] != account:  # another device was quicker: that seed is not for these
+            raise RequestRefused(RefusalCode.STALE_CHAIN, "Your devices have changed meanwhile.")
         content = turned_entry(context, gone, seed, signer)
         yield from context.append_once(lambda: groups.AppendKey(0, content))
         self._secrets.keep_seed(number, seed)

@@ -310,7 +310,8 @@ class GroupCopy(EpochCopy):
     @property
     def own_come_back(self) -> list[bytes]:
         """Devices of the own account that are live by the chain, though this one has seen their end."""
-        is_wrong = self.is_apart or self.is_parted or self.broken is not None or self.offer is not None
+        is_less = self.is_apart or self.is_parted or self.is_behind
+        is_wrong = is_less or self.broken is not None or self.offer is not None
         if is_wrong or not self.is_member or self.sequence < self.target:
             return []
         live = self.chain.accounts[self.account_id].devices
@@ -383,6 +384,8 @@ class GroupCopy(EpochCopy):
         if self.is_parted and self.is_awaited:
             return AWAITED
         if self.is_parted or (chain.height >= keys.height and chain.head_at(keys.height) != keys.head):
+            return PARTED
+        if self.is_behind and not self.is_apart and self.sequence >= self.target:
             return PARTED
         back = self.come_back
         return come_back_text(self.shown, back, is_behind=self.is_apart or self.is_being_mended) if back else ""

@@ -95,9 +95,10 @@ class Secrets:
         return None
 
     def keep_seeds(self, account_id: bytes, number: int, seed: bytes) -> None:
+        """With those before, as far as each holds that of the one before it: whoever made it may have lied."""
         generations = self._context.copy.chain.accounts[account_id].generations
         opened: bytes | None = seed
-        while opened is not None:
+        while opened is not None and number > 0 and is_seed_of(generations[number - 1], opened):
             self._context.tables.put_seed(number, opened)
             self._context.seeds[number] = opened
             prior = generations[number - 1].prior
@@ -105,10 +106,10 @@ class Secrets:
             number -= 1
 
     def _keep_past_seeds(self, account_id: bytes) -> None:
-        """Of before the caches were thrown away: a server may have lost their boxes, or give none."""
+        """That were here once: a server may have lost their boxes, or give none."""
         context = self._context
         generations = context.copy.chain.accounts[account_id].generations
-        for number, seed in context.tables.past_seeds().items():
+        for number, seed in context.tables.past_seeds():
             is_here = number in context.seeds or not 0 < number <= len(generations)
             if not is_here and is_seed_of(generations[number - 1], seed):
                 self.keep_seed(number, seed)
@@ -283,8 +284,10 @@ class Secrets:
         self._context.seeds[number] = seed
 
     def give_seed(self, device_ids: Sequence[bytes]) -> Steps[None]:
-        """That of the newest generation, which opens those before."""
+        """That of the newest generation, which opens those before. Another device may have made it just now."""
         context = self._context
+        if not context.has_newest_seed:
+            yield from self.fetch_seed()
         newest = context.copy.chain.accounts[context.copy.account_id].generations[-1]
         yield from self.put_seed(device_ids, context.me.generation, context.seeds[context.me.generation], newest.maker)
 

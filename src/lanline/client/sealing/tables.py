@@ -20,12 +20,14 @@ from lanline.wire.chat.entries import LogEntry
 
 _CACHE = b"lanline cache 1\0"
 """Not of the protocol: nobody else ever sees what is sealed under it."""
+_WHICH_SEED = b"lanline past seed 1\0"
+"""As well."""
 _NONCE_BYTES = 12
 CHECKED = "chain_checked_to"
 """Of a group before this one: with its id behind it."""
 _EPOCH_SINCE = "epoch since"
 _PAST_SEED = "past seed "
-"""With its generation behind it."""
+"""With its generation behind it, and which seed it is: a branch of the chain that was put aside may have another."""
 _CACHES = ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys")
 _KEEP_STATEMENTS = (
     "INSERT OR REPLACE INTO own_statements SELECT sequence, content FROM chain_items WHERE suite = 'epoch/1'"
@@ -213,22 +215,34 @@ class GroupTables:
 
     def seeds(self) -> dict[int, bytes]:
         """Of the own account: by generation."""
-        return self._opened_seeds("SELECT generation, seed FROM account_seeds")
+        return dict(self._opened_seeds("SELECT generation, seed FROM account_seeds"))
 
-    def past_seeds(self) -> dict[int, bytes]:
-        """As they were before the caches were thrown away."""
+    def past_seeds(self) -> list[tuple[int, bytes]]:
+        """What was here once: of one generation there may be several."""
         return self._opened_seeds(
             f"SELECT CAST(substr(name, {len(_PAST_SEED) + 1}) AS INTEGER), value FROM facts "  # noqa: S608 -- our own words
             f"WHERE name LIKE '{_PAST_SEED}%'"
         )
 
-    def _opened_seeds(self, query: str) -> dict[int, bytes]:
-        rows = self.database.read(query)
+    def _opened_seeds(self, query: str, *values: int) -> list[tuple[int, bytes]]:
+        rows = self.database.read(query, values)
         found = [(number, self._opened(seed)) for number, seed in cast("list[tuple[int, bytes]]", rows)]
-        return {number: seed for number, seed in found if seed is not None}
+        return [(number, seed) for number, seed in found if seed is not None]
 
     def put_seed(self, generation: int, seed: bytes) -> None:
-        self.database.run("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
+        before = self._seed(generation)
+        if before != [(generation, seed)]:
+            self._keep_past_seeds(before)
+            self.database.run("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
+
+    def _seed(self, generation: int) -> list[tuple[int, bytes]]:
+        return self._opened_seeds("SELECT generation, seed FROM account_seeds WHERE generation = ?", generation)
+
+    def _keep_past_seeds(self, seeds: Iterable[tuple[int, bytes]]) -> None:
+        """Nobody else may have them any more, and the chain that they fit may come back."""
+        for number, seed in seeds:
+            name = f"{_PAST_SEED}{number} {expand(seed, _WHICH_SEED, 8).hex()}"
+            self.database.keep_fact(name, self._sealed(seed))
 
     def rsa_half(self, generation: int) -> bytes | None:
         """The private half of the own account's RSA key."""
@@ -290,6 +304,7 @@ class GroupTables:
         self.database.run_many("DELETE FROM epoch_secrets WHERE scope = ? AND epoch_id = ?", list(wrong))
 
     def drop_seed(self, generation: int) -> None:
+        self._keep_past_seeds(self._seed(generation))
         self.database.run("DELETE FROM account_seeds WHERE generation = ?", (generation,))
 
     def drop_wrong_keys(self) -> int:
@@ -316,10 +331,8 @@ class GroupTables:
         heights that words have named, and the hash over each log. The secrets of epochs and the seeds are kept too,
         for a server that has lost their boxes meanwhile; each is checked before it is used again.
         """
+        self._keep_past_seeds(self.seeds().items())
         with self.database.write() as writer:
-            writer.execute(
-                "INSERT OR REPLACE INTO facts SELECT ? || generation, seed FROM account_seeds", (_PAST_SEED,)
-            )
             writer.execute("INSERT OR REPLACE INTO past_secrets SELECT scope, epoch_id, secret FROM epoch_secrets")
             writer.execute("DELETE FROM facts WHERE name LIKE ? OR name LIKE 'rsa %'", (f"{CHECKED}%",))
             for table in _CACHES:

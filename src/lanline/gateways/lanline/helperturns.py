@@ -13,6 +13,8 @@ from lanline.model.accounts import AccountId
 
 _MAX_ASKERS = 1000
 _MAX_EPOCHS_OF_ASKER = 512
+_MAX_TURNS = 200_000
+"""Of all together: about 30 MB. Who has most of them loses the oldest, so nobody takes those of others away."""
 _Turns = dict[object, int]
 """By account, and by account and device: the number of the last time that it was asked."""
 
@@ -21,6 +23,9 @@ class HelperTurns:
     def __init__(self) -> None:
         self._asked: dict[AccountId, dict[bytes, _Turns]] = {}
         """By who asks, and epoch; who asked last stands last."""
+        self._sizes: dict[AccountId, int] = {}
+        """How many turns are kept of each."""
+        self._size = 0
         self._count = 0
 
     def in_turn(self, asker: AccountId, epoch_ids: Collection[bytes], helpers: Iterable[Session]) -> list[Session]:
@@ -46,8 +51,22 @@ class HelperTurns:
         asked = self._asked[asker] = self._asked.pop(asker, {})
         for each in epoch_ids:
             turns = asked[each] = asked.pop(each, {})
+            before = len(turns)
             turns[account] = turns[account, device] = self._count
+            self._resize(asker, len(turns) - before)
         while len(asked) > _MAX_EPOCHS_OF_ASKER:
-            del asked[next(iter(asked))]
+            self._drop_oldest(asker)
         while len(self._asked) > _MAX_ASKERS:
-            del self._asked[next(iter(self._asked))]
+            oldest = next(iter(self._asked))
+            self._resize(oldest, -self._sizes[oldest])
+            del self._asked[oldest], self._sizes[oldest]
+        while self._size > _MAX_TURNS:
+            self._drop_oldest(max(self._sizes, key=lambda each: self._sizes[each]))
+
+    def _drop_oldest(self, asker: AccountId) -> None:
+        asked = self._asked[asker]
+        self._resize(asker, -len(asked.pop(next(iter(asked)))))
+
+    def _resize(self, asker: AccountId, more: int) -> None:
+        self._sizes[asker] = self._sizes.get(asker, 0) + more
+        self._size += more

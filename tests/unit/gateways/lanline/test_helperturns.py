@@ -51,3 +51,15 @@ def test_what_is_kept_of_one_asker_and_of_all_is_bounded(monkeypatch: pytest.Mon
         turns.note_asked(AccountId(asker), [number.to_bytes(16, "big") for number in range(100)], helper)
     assert len(turns._asked) == 10
     assert {len(each) for each in turns._asked.values()} == {20}
+
+
+def test_who_asks_for_much_of_many_takes_no_turn_of_others_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helperturns, "_MAX_TURNS", 1000)
+    turns, crowd = HelperTurns(), [session(number, number) for number in range(10, 110)]
+    turns.note_asked(BEN, [b"e"], crowd[0])
+    for number in range(100):
+        for helper in crowd:
+            turns.note_asked(EVE, [number.to_bytes(16, "big")], helper)
+    kept = [each for asked in turns._asked.values() for each in asked.values()]
+    assert sum(map(len, kept)) == turns._size == sum(turns._sizes.values()) <= 1000
+    assert turns.in_turn(BEN, [b"e"], crowd)[-1] is crowd[0]
