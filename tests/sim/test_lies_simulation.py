@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
@@ -29,6 +29,7 @@ from lanline.core import chaingathering as gathering
 from lanline.model.alarms import Alarm, AlarmKind
 from lanline.model.content import Topic
 from lanline.wire.chat.offers import LostWords
+from sim.lies import homes, restores
 from sim.lies.world import ROOMS, World
 from sim.run import run_lies_seed
 
@@ -100,14 +101,56 @@ def test_an_alarm_of_any_kind_that_is_told_by_mistake_is_noticed(monkeypatch: py
     assert [kind for kind in AlarmKind if f"by mistake: {kind.value}." not in str(noticed.value)] == []
 
 
-@pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148, 16, 188, 234, 2668, 1898, 4910, 8483, 9784])
+@pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148, 16, 188, 234, 2668, 1898, 4910, 8483, 9784, 10832])
 def test_no_seed_that_once_broke_a_promise_does_so_again(seed: int) -> None:
     """Two programs on a home, a home that was copied while words waited, and a newcomer whom nobody had seen; keys that
     were thrown away just then, and those of who had only just come in; what was not kept yet at a restore; a home that
     was copied while it came in; keys thrown away before it was known that the server had lost some; a server that went
-    back in silence, and a home with it; words to bring back whose key was thrown away.
+    back in silence, and a home with it; words to bring back whose key was thrown away; a home that was put back and
+    remembers what nobody can bring.
     """
     assert run_lies_seed(seed)[2] == ""
+
+
+class Forgotten(World):
+    """The server loses an entry of the group; ann's keys remember it, and her database was put back as well."""
+
+    def __init__(self, seed: int, *, saw: Sequence[str]) -> None:
+        """`saw`: others who have it."""
+        super().__init__(seed, lies=False)
+        self._saw = saw
+
+    def _live(self) -> None:
+        ann, others = self.homes[0], self.homes[1:]
+        away = [home for home in others if home.name not in self._saw]
+        self._back_up_server(ann)
+        for home in self.homes:
+            if home not in away:
+                self.alive(home)
+        for _ in range(8):
+            self.rest(but=away)
+        made = self.alive(ann).member.changes.make_invite(1, 10**9)
+        for _ in range(8):
+            self.rest(but=away)
+        assert made.is_settled
+        homes.put_back(self, ann)
+        restores.put_server_back(self, ann)
+        self._end()
+
+
+@pytest.mark.parametrize(("saw", "decided"), [((), 1), (("ben",), 0)])
+def test_the_person_decides_only_where_nobody_can_bring_what_the_server_has_lost(
+    saw: Sequence[str], decided: int
+) -> None:
+    assert Forgotten(3, saw=saw).run().figures["decided"] == decided
+
+
+def test_who_has_what_the_server_has_lost_and_does_not_bring_it_is_noticed_though_a_home_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Offering, "head_steps", lambda _: None)
+    with pytest.raises(AssertionError, match="different chains"):
+        Forgotten(3, saw=["ben"]).run()
 
 
 def expect_noticed(words: str, *, lies: bool, first: int = 0) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lanline.client.sealing.groupcopy import LAST_NOT_SHOWN
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.view.values import NodeState
 
 if TYPE_CHECKING:
     from sim.lies.world import SimHome, World
@@ -24,11 +26,12 @@ def back_up(world: World, home: SimHome) -> None:
 
 
 def put_back(world: World, home: SimHome) -> None:
-    """The database; the file of keys is older too, which a real backup would have as well."""
+    """The database alone: the file of its keys remembers the head that was seen last."""
     if home.backup is not None:
         world.go_away(home)
         home.path.write_bytes(home.backup)
         home.delivered.clear()
+        home.was_put_back = True
         world.figures["homes restored"] += 1
 
 
@@ -40,6 +43,7 @@ def copy(world: World, home: SimHome) -> None:
     twin = world.new_home(home.name, _copied(home.keys.store), "copy of ")
     twin.path.write_bytes(home.path.read_bytes())
     twin.backup = home.backup
+    twin.was_put_back = home.was_put_back
     world.homes.append(twin)
     world.figures["homes copied"] += 1
 
@@ -85,3 +89,22 @@ def let_in(world: World) -> None:
         world.figures["let in"] += 1
         for _ in range(12):
             world.rest()
+
+
+def decide(world: World) -> None:
+    """By the person of a home that was put back, and whose keys remember what an honest server has lost since: where
+    nobody who comes in has it, it cannot come back. Who has it brings it, and nobody decides anything.
+    """
+    if world.lies:
+        return
+    come_in = [home for home in world.homes if world.alive(home).node.state is NodeState.SYNCHRONIZED]
+    chains = [world.alive(home).member.copy.chain for home in come_in]
+    for home in come_in:
+        member = world.alive(home).member
+        if not (world.was_restored and home.was_put_back and member.problem == LAST_NOT_SHOWN):
+            continue
+        assert home.keys is not None
+        last = home.keys.store.height, home.keys.store.head
+        if not any(chain.holds(*last) for chain in chains):
+            member.decisions.accept()
+            world.figures["decided"] += 1

@@ -167,6 +167,7 @@ class SimHome(Home):
         self.keys = DeviceKeys(keys, self.link, world.chance.randbytes)
         self.liar = Liar(world.chance, world.chain_log)
         self.backup: bytes | None = None
+        self.was_put_back = False
         self.said = 0
 
     @property
@@ -424,6 +425,7 @@ class World:
             if self.house.server.core.gathering.is_on:
                 self.house.server.core.gathering.take(self.house.server.core.gathering._own.head)
         self._rest_for(20)
+        homes.decide(self)
         homes.let_in(self)
         for _ in range(2):
             for home in self.homes:

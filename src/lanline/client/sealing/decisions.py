@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from lanline.chain.state import Chain
 from lanline.client.sealing.context import GroupContext
-from lanline.client.sealing.groupcopy import PARTED, GroupCopy
+from lanline.client.sealing.groupcopy import LAST_NOT_SHOWN, GroupCopy
 from lanline.client.sealing.pasttables import PutAside, put_group_aside
 from lanline.errors import RecordMissing
 from lanline.model.names import folded_name
@@ -32,7 +32,7 @@ class Decisions:
         copy = self._copy
         if not self._is_read() or copy.offer is not None:
             return False
-        return copy.broken is not None or copy.forked_at is not None or self._problem() == PARTED
+        return copy.broken is not None or copy.forked_at is not None or self._problem() == LAST_NOT_SHOWN
 
     def accept(self) -> None:
         """What does not hold was seen, and counts for nothing; or the own branch is put aside. One at a time, as the

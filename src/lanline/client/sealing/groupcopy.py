@@ -41,6 +41,10 @@ from lanline.wire.sealing.entries import KEY_SUITE, STUB_SUITE
 from lanline.wire.sealing.said import EPOCH_SUITE
 
 PARTED = "The server shows an older state of the group than this device has seen. Nothing is said on it."
+LAST_NOT_SHOWN = (
+    "The server does not show the state of the group that this device has seen last. Nothing is said until it does, or "
+    "you decide: lanline chain"
+)
 BEHIND = (
     "The server was put back to an older state of the group. Members bring what it has lost; until it has that, "
     "nothing about who is in the group can be changed."
@@ -383,10 +387,11 @@ class GroupCopy(EpochCopy):
             return fork_text(chain, self.shown, fork)
         if self.is_parted and self.is_awaited:
             return AWAITED
-        if self.is_parted or (chain.height >= keys.height and chain.head_at(keys.height) != keys.head):
+        if self.is_parted:
             return PARTED
-        if self.is_behind and not self.is_apart and self.sequence >= self.target:
-            return PARTED
+        is_not_here = self.is_behind and not self.is_apart and self.sequence >= self.target
+        if is_not_here or (chain.height >= keys.height and chain.head_at(keys.height) != keys.head):
+            return LAST_NOT_SHOWN
         back = self.come_back
         return come_back_text(self.shown, back, is_behind=self.is_apart or self.is_being_mended) if back else ""
 

@@ -17,7 +17,7 @@ from lanline.client.sealing.devices import Approval, DeviceAnswer, Devices, wait
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.groupchanges import Departed, GroupChanges
-from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
+from lanline.client.sealing.groupcopy import BEHIND, LAST_NOT_SHOWN, TAKEN_OUT
 from lanline.client.sealing.offering import Offering
 from lanline.client.sealing.otherpast import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.owncoming import COMES_ANEW
@@ -135,7 +135,7 @@ class GroupMember:
         problem, person = self.copy.problem, self._context.person
         if problem == AWAITED and person is not None and person.is_admin:
             return YOURS_TO_FOUND
-        return problem or (PARTED if self.is_current and self.copy.is_behind else "")
+        return problem or (LAST_NOT_SHOWN if self.is_current and self.copy.is_behind else "")
 
     @property
     def hindrance(self) -> str:

@@ -27,7 +27,7 @@ from lanline.wire.sealing.said import SAID_SUITE, Words
 from unit.client.chat.sealed.test_sealed_outbox import said, say
 from unit.client.chat.test_against_server import entries_of
 from unit.client.chat.test_sealed_logs import START, change_the_first, entry
-from unit.client.chat.village import Process, Village
+from unit.client.chat.village import Home, Process, Village
 
 DIFFERENT = "The server shows ben and you different things in #lobby. Compare by another way what was said."
 
@@ -122,6 +122,18 @@ def test_a_server_that_goes_back_in_silence_is_told_to_whose_home_was_put_back_t
     village: Village, *, says_so: bool
 ) -> None:
     """The file of its keys has seen more; after an honest restore nothing is told, also not at the next start."""
+    home = put_back_with_ben(village, says_so=says_so)
+    for _ in range(2):
+        home.processes = [Process(home)]
+        for _ in range(60):
+            village.rest()
+        assert home.processes[0].member.copy.is_behind
+        assert set(home.warnings) == (set() if says_so else {LESS_SHOWN})
+        home.processes[0].crash()
+
+
+def put_back_with_ben(village: Village, *, says_so: bool) -> Home:
+    """The server loses an entry of the group that ben's keys remember, and ann has; ann is away."""
     ann, home = village.homes[0].processes[0], village.homes[1]
     home.processes.pop().crash()
     kept = home.path.read_bytes()
@@ -137,13 +149,27 @@ def test_a_server_that_goes_back_in_silence_is_told_to_whose_home_was_put_back_t
     home.path.write_bytes(kept)
     home.delivered.clear()
     put_back(village, is_changed=False, says_so=says_so)
-    for _ in range(2):
-        home.processes = [Process(home)]
-        for _ in range(60):
-            village.rest()
-        assert home.processes[0].member.copy.is_behind
-        assert set(home.warnings) == (set() if says_so else {LESS_SHOWN})
-        home.processes[0].crash()
+    return home
+
+
+def test_who_remembers_what_nobody_can_bring_is_told_how_to_go_on_and_loses_nothing_by_it(village: Village) -> None:
+    home = put_back_with_ben(village, says_so=True)
+    home.processes = [Process(home)]
+    ben = home.processes[0]
+    say(ben, "#lobby", "ben waits")
+    for _ in range(20):
+        village.rest()
+    assert "you decide: lanline chain" in ben.node.seals.problem
+    assert "ben waits" not in said(ben, "#lobby")
+    ben.member.decisions.accept()
+    village.rest_until(lambda: "ben waits" in said(ben, "#lobby"))
+    village.homes[0].processes = [Process(village.homes[0])]
+    ann = village.homes[0].processes[0]
+    village.rest_until(lambda: "ben waits" in said(ann, "#lobby"))
+    village.house.clock.pass_time(WAIT_S)
+    village.rest_until(lambda: ann.member.is_current and ben.member.copy.chain.head == ann.member.copy.chain.head)
+    assert len(ben.member.copy.chain.invites) == len(ann.member.copy.chain.invites) == 2, "ann has brought it, later"
+    assert (ann.member.problem, ben.member.problem, home.warnings) == ("", "", [])
 
 
 def test_an_older_part_that_a_restore_has_changed_is_told_at_the_next_word(village: Village) -> None:
