@@ -50,7 +50,8 @@ def test_sound_is_heard_with_the_picture_that_it_was_captured_with(house: Cinema
                 beeps += [frame.time] if is_loud and not was_loud else []
             if len(beeps) >= 3 and len(pictures) > 60:
                 break
-    seconds = [at for number, at in pictures.items() if not number % 20]
-    for beep in beeps:
-        assert min(abs(beep - at) for at in seconds) < 0.08, (beeps, seconds)
+    for beep in beeps:  # by the nearest picture that came: a busy machine leaves some out
+        number, at = min(pictures.items(), key=lambda picture: abs(picture[1] - beep))
+        early_s = (at - number % 20 / 20 - beep + 0.5) % 1.0 - 0.5
+        assert abs(early_s) < 0.08, (beeps, pictures)
     assert server.end() == 0

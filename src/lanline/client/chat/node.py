@@ -138,6 +138,15 @@ class ChatNode:
                 session.leave(CloseCode.DONE, reason)
         self._on_offline()
 
+    def went_offline(self) -> None:
+        """By its own word. The server ends the link a moment after its answer: that is told at once, and not to whoever
+        comes back in that moment.
+        """
+        if (session := self.line.session) is not None:
+            self.reader.report()
+            self.on_ended(session, "This account went offline.", CloseCode.DONE)
+            session.leave(CloseCode.DONE, "")
+
     def begin_keys_anew(self) -> None:
         """What this device can compute anew of the group is thrown away. The link ends: the next one brings it."""
         session, self.line.session = self.line.session, None

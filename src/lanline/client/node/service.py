@@ -101,7 +101,10 @@ class Service:
         if isinstance(command, do.CreateRoom) and command.topic and await self._is_group():
             return await self._create_with_topic(command, checked_topic(command.topic))
         signed = await self._private_rooms.result_of(command)
-        return signed or self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
+        result = signed or self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
+        if isinstance(command, do.Deregister):
+            self._node.went_offline()
+        return result
 
     # Topics. In a group they are entries, as words are.
 

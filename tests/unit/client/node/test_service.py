@@ -11,6 +11,7 @@ from lanline.client.chat.following import FETCHED_AT_FIRST
 from lanline.client.node import protocol
 from lanline.client.node.protocol import (
     AnyCommand,
+    Deregister,
     Failed,
     LeaveRoom,
     Outcome,
@@ -21,7 +22,8 @@ from lanline.client.node.protocol import (
     WaitSent,
 )
 from lanline.client.node.service import Service
-from lanline.client.view.values import MessageState
+from lanline.client.view.events import ConnectionLost
+from lanline.client.view.values import MessageState, NodeState
 from lanline.errors import LinkLost, RefusalCode, ServerUnreachable
 from lanline.model.content import Text
 from lanline.wire.chat.answers import Done, Refused
@@ -139,3 +141,17 @@ def test_who_asks_a_server_that_does_not_come_back_is_told_so() -> None:
     failed = result(Restarting(9), SetTopic(LAB, "glass"))
     assert isinstance(failed, Failed)
     assert "is not known" in failed.problem.text
+
+
+def test_who_comes_back_after_the_account_went_offline_is_not_told_of_that_end() -> None:
+    """The server ends the link a moment after its answer, and somebody may be here again by then."""
+    stage = Stage()
+    stage.connect(lab(head=0))
+
+    async def ask(_message: object) -> Done:
+        return Done(1)
+
+    result = asyncio.run(service_of(stage, ask=ask).result_of(Deregister()))
+    assert result == protocol.Done()
+    assert stage.node.state is NodeState.OFFLINE
+    assert [event for event in stage.told if isinstance(event, ConnectionLost)][-1].is_for_good
