@@ -109,7 +109,8 @@ def test_a_part_of_the_screen_and_one_window_are_captured(
     middle = open_screen(None, 20, Layout.RGB, Region(Size(640, 360), 80, 45))
     around = painted(middle)
     bars = slice(80, 160), slice(400, 640)
-    assert np.array_equal(around[bars], shown[bars])
+    # On a busy machine the later picture may be of a coarser quality; a place one pixel beside differs by more.
+    assert np.abs(around[bars].astype(int) - shown[bars]).mean() < 1
     assert shown[bars].std() > 20
     with pytest.raises(MediaProblem, match=f"There is no window with 'nothing like it'.*{title}"):
         open_window("nothing like it", None, 20, Layout.RGB)
