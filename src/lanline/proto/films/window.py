@@ -187,13 +187,8 @@ class Window:
             if is_fast and len(self._rates) == _RATES_KEPT:
                 self._rates.extend(list(self._rates)[-_RATES_KEPT_OF_GROWTH:])  # in the place of the others
             growth = _FAST_GROWTH if is_fast else _GROWTH
-            self._set(self._larger_at_first() if self.is_starting else self.size_bytes * growth)
+            self._set(self.size_bytes * (2 if self.is_starting else growth))
             self.is_starting &= self.size_bytes < _MOST_BYTES
-
-    def _larger_at_first(self) -> float:
-        """Doubled, but hardly more than fills the way at the best rate so far."""
-        fills = max(self._rates, default=math.inf) * self.round_trip_s
-        return min(2 * self.size_bytes, max(_FAST_GROWTH * self.size_bytes, _WIDER * fills))
 
     def _bearable_s(self, epoch: _Epoch) -> float:
         wait_s, share, queue_bytes = _LEAST_WAIT_S, _LEAST_WAIT_SHARE, _LEAST_QUEUE_BYTES

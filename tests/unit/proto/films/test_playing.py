@@ -89,13 +89,6 @@ def test_a_word_hardly_waits_for_the_film() -> None:
     assert evening.queue_at(0.99) < 0.045
 
 
-@pytest.mark.parametrize(("megabits", "waits_s"), [(2, 0.1), (8, 0.05), (30, 0.05)])
-def test_a_word_hardly_waits_while_a_film_begins(megabits: float, waits_s: float) -> None:
-    """What is asked for at first is a guess; it is not doubled where the way is nearly full already."""
-    evening = Evening(Playing(plan()), steady(megabits)).run(5.0)
-    assert evening.queue_at(0.95) < waits_s
-
-
 def test_a_way_that_carries_nothing_for_a_while_makes_it_wait_and_go_on() -> None:
     evening = Evening(Playing(plan(), lines=720), stepped((0, 3), (10, 0.0001), (70, 8))).run(300)
     assert evening.playing.state is State.ENDED
