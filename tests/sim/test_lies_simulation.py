@@ -101,13 +101,13 @@ def test_an_alarm_of_any_kind_that_is_told_by_mistake_is_noticed(monkeypatch: py
     assert [kind for kind in AlarmKind if f"by mistake: {kind.value}." not in str(noticed.value)] == []
 
 
-@pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148, 16, 188, 234, 2668, 1898, 4910, 8483, 9784, 10832])
+@pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148, 16, 188, 234, 2668, 1898, 4910, 8483, 9784, 10832, 7043])
 def test_no_seed_that_once_broke_a_promise_does_so_again(seed: int) -> None:
     """Two programs on a home, a home that was copied while words waited, and a newcomer whom nobody had seen; keys that
     were thrown away just then, and those of who had only just come in; what was not kept yet at a restore; a home that
     was copied while it came in; keys thrown away before it was known that the server had lost some; a server that went
     back in silence, and a home with it; words to bring back whose key was thrown away; a home that was put back and
-    remembers what nobody can bring.
+    remembers what nobody can bring; and a copy without keys to which the server never gave what it named.
     """
     assert run_lies_seed(seed)[2] == ""
 
@@ -194,8 +194,17 @@ def test_words_under_a_key_that_the_server_keeps_back_and_of_which_nobody_is_tol
 def test_a_server_that_shows_less_than_before_and_of_which_nobody_is_told_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Who is given less than was here before may see it by what the server names, too."""
     monkeypatch.setattr(GroupCopy, "is_less_shown", False)
+    monkeypatch.setattr(GroupCopy, "is_rest_lacking", False)
     expect_noticed("is shown less of the group than", lies=True, first=50010)
+
+
+def test_a_server_that_never_gives_what_it_names_and_of_which_nobody_is_told_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(GroupCopy, "is_rest_lacking", False)
+    expect_noticed("is shown less of the group than", lies=True, first=7043)
 
 
 def test_an_alarm_that_does_not_wait_for_what_is_on_its_way_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,10 @@ LESS_SHOWN = (
     "The server shows less of the group than it has shown this device before, with no restore that would explain it. "
     "Ask whoever runs it whether its whole machine was put back to an older state; if not, it keeps the group back."
 )
+NOT_GIVEN = (
+    "The server says that it has more of the group than it gives this device: it may keep changes back. Nothing is "
+    "said until the rest comes. Ask by another way who has left."
+)
 TAKEN_OUT = (
     "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
     "home folder."
@@ -268,6 +272,12 @@ class GroupCopy(EpochCopy):
         if self.is_parted or self.shown.height >= known or self.forked_at is not None or self.offer is not None:
             return False
         return self.sequence < self.target or self._tables.chain_history("whole") == self._tables.chain_history("read")
+
+    @property
+    def is_rest_lacking(self) -> bool:
+        """By its own word on this link, the server has more than it has given so far, and shows no other chain."""
+        is_lacking = bool(self.log) and self.sequence < self.target
+        return is_lacking and not self.is_parted and self.forked_at is None and self.offer is None
 
     @property
     def is_own_coming_lost(self) -> bool:

@@ -17,7 +17,7 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.sealed.alarms import Alarms
 from lanline.client.chat.sealed.seenlogs import Named, Naming, SeenLogs
 from lanline.client.sealing.context import GroupContext
-from lanline.client.sealing.groupcopy import LESS_SHOWN
+from lanline.client.sealing.groupcopy import LESS_SHOWN, NOT_GIVEN
 from lanline.client.sealing.lostreaders import LostReaders
 from lanline.client.sealing.otherpast import name_in
 from lanline.client.sealing.scopes import OpenRoom, Place
@@ -34,6 +34,7 @@ _KINDS = {
     Reason.TURNED_AROUND: AlarmKind.TURNED_AROUND,
 }
 _LESS = Alarm(AlarmKind.GROUP, LESS_SHOWN)
+_REST = Alarm(AlarmKind.GROUP, NOT_GIVEN)
 _Lie = tuple[AlarmKind, list[str]]
 _Named = tuple[int, bytes, bytes, int]
 """Height and head of the chain, the scope of an epoch and the height that it names."""
@@ -284,11 +285,21 @@ class ServerWatch:
 
     @property
     def _may_be_kept_back(self) -> bool:
-        return self._is_less_untold or (not self._is_elsewhere and bool(self._words.ahead or self._unknown))
+        return self._is_less_untold or self._is_rest_untold or self._is_named_by_words
 
     @property
     def _is_less_untold(self) -> bool:
         return self._context.copy.is_less_shown and not self.alarms.has_rung(_LESS)
+
+    @property
+    def _is_rest_untold(self) -> bool:
+        """Who cannot read either, for want of keys, may see it by nothing else."""
+        is_lacking = self._context.copy.is_rest_lacking and not self._context.copy.is_less_shown
+        return is_lacking and not self._kept_from and not self.alarms.has_rung(_REST)
+
+    @property
+    def _is_named_by_words(self) -> bool:
+        return not self._is_elsewhere and bool(self._words.ahead or self._unknown)
 
     @property
     def _is_elsewhere(self) -> bool:
@@ -327,6 +338,8 @@ class ServerWatch:
         lacking = dict[object, int]()
         if self._is_less_untold:
             lacking[_LESS] = NEVER
+        if self._is_rest_untold:
+            lacking[_REST] = NEVER
         if not self._is_elsewhere:
             lacking.update(self._words.ahead)
             lacking.update(dict.fromkeys(self._unknown, NEVER))
@@ -339,6 +352,9 @@ class ServerWatch:
     def _tell_kept_back(self) -> None:
         if self._is_less_untold:
             self.alarms.ring(_LESS)
+            return
+        if not self._is_named_by_words:
+            self.alarms.ring(_REST)
             return
         for author in dict.fromkeys([*self._words.ahead, *self._unknown.values()]):
             self._kept_from.add(author)

@@ -16,12 +16,12 @@ from lanline.client.chat.restored.lost import hash_at_or_below, too_near
 from lanline.client.chat.sealed import watch as watching
 from lanline.client.chat.sealed.content import OPENED
 from lanline.client.chat.sealed.seenlogs import Named, SeenPages
-from lanline.client.sealing.groupcopy import LESS_SHOWN
+from lanline.client.sealing.groupcopy import LESS_SHOWN, NOT_GIVEN
 from lanline.client.sealing.logchain import LogChain
 from lanline.core.chaingathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.storage.api import Transaction
-from lanline.wire.chat.entries import LogEntry
+from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.groups import GroupIs
 from lanline.wire.sealing.said import SAID_SUITE, Words
 from unit.client.chat.sealed.test_sealed_outbox import said, say
@@ -383,6 +383,37 @@ def test_a_server_that_names_a_head_which_it_does_not_show_is_told_of_and_asked_
         village.house.clock.run_due()
     assert home.warnings == [LESS_SHOWN]
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_a_server_that_never_gives_the_rest_of_the_group_that_it_names_is_told_of(
+    village: Village, monkeypatch: pytest.MonkeyPatch, *, is_given: bool
+) -> None:
+    """Also where nobody speaks, or no words can be read for want of keys; a rest that takes long is no alarm."""
+    ann, home = village.homes[0].processes[0], village.homes[1]
+    home.processes.pop().crash()
+    village.rest_until(lambda: ann.member.is_settled)
+    made = ann.member.changes.make_invite(1, 10**9)
+    village.rest_until(lambda: made.is_settled)
+    ben, kept = Process(home), list[Entries]()
+    on_entries = ben.member.on_entries
+    monkeypatch.setattr(ben.member, "on_entries", kept.append)
+    home.processes = [ben]
+
+    def rest_for(seconds: float) -> None:
+        ends = village.house.clock.now() + seconds
+        while village.house.clock.now() < ends:
+            village.house.clock.pass_time(5.0)
+            village.rest()
+
+    rest_for(600.0)
+    assert kept
+    assert home.warnings == []
+    if is_given:
+        for each in kept:
+            on_entries(each)
+    rest_for(1200.0)
+    assert home.warnings == ([] if is_given else [NOT_GIVEN])
 
 
 def test_of_many_runs_the_ends_are_forgotten_and_nothing_is_told_by_mistake(
