@@ -267,7 +267,7 @@ def nobody() -> Iterator[None]:
 @pytest.fixture
 def open_to_all(tmp_path: Path) -> Path:
     for folder in (tmp_path, *tmp_path.parents):
-        if folder.name.startswith(("pytest-", "popen-")) or folder == tmp_path:
+        if folder.name.startswith(("pytest-", "popen-", "lanline-tests-")) or folder == tmp_path:
             folder.chmod(0o755)
     return tmp_path
 
