@@ -95,7 +95,8 @@ def test_a_stop_in_the_middle_of_talk_says_goodbye_and_keeps_every_acknowledged_
         return talker
 
     talker = asyncio.run(talk())
-    assert server.end() == 0
+    assert server.process.wait(LIMIT_S) == 0  # a second signal, at its very last moment, would kill it
+    server.end()
     assert talker.goodbye is not None
     assert (talker.goodbye.code, talker.goodbye.by_peer) == (CloseCode.GOING_AWAY, True)
     assert talker.goodbye.reason == "The server is stopping."
