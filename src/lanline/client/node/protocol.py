@@ -352,11 +352,12 @@ _LENGTH_BYTES = 4
 
 
 def encode(value: FromFace | FromNode) -> bytes:
-    """Raises InvalidInput for what a person has typed in other bytes than UTF-8."""
+    """Raises InvalidInput for text that is no UTF-8."""
     try:
         data = _encoder.encode(value)
     except UnicodeEncodeError as cause:
-        raise InvalidInput("What was typed is not UTF-8 text.") from cause
+        whose = "What was typed" if isinstance(value, FromFace) else "What this device has to tell"
+        raise InvalidInput(f"{whose} is not UTF-8 text.") from cause
     return len(data).to_bytes(_LENGTH_BYTES, "big") + data
 
 

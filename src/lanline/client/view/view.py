@@ -23,6 +23,7 @@ from lanline.client.view.values import (
 )
 from lanline.errors import LanlineError, RequestRefused
 from lanline.model.names import folded_name
+from lanline.model.text import safe_text
 
 MAX_KEPT = 500
 """Of the newest messages of each conversation; what is older is asked for."""
@@ -354,7 +355,8 @@ def held_through(view: View, conversation: Conversation) -> int:
 
 def problem_of(error: LanlineError) -> Problem:
     retry_after_s = error.retry_after_s if isinstance(error, RequestRefused) else 0.0
-    return Problem(type(error).__name__, str(error), int(getattr(error, "code", 0) or 0), retry_after_s)
+    text = safe_text(str(error))  # it may name a file
+    return Problem(type(error).__name__, text, int(getattr(error, "code", 0) or 0), retry_after_s)
 
 
 def recent_of(conversation: Conversation, read: Callable[[int], Iterable[Message]]) -> tuple[Message, ...]:
