@@ -17,7 +17,7 @@ from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import DeferredByServer, DialogueStep, Refusal, refusals_of
 from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, MessageUnfit
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Passage, Session, Watch
+from lanline.transport.smtp.session import MailSession, Passage, Watch
 from lanline.transport.smtp.tls import verifying_context
 
 
@@ -66,7 +66,7 @@ class Courier:
     def __init__(self, passage: Passage, interrupt: Interrupt, sink: Callable[[str], None] = lambda _: None) -> None:
         verifying_context(passage.server)  # what is wrong with a certificate file is told before anything is tried
         self._passage, self._sink = passage, sink
-        self._session: Session | None = None
+        self._session: MailSession | None = None
         self.interrupt = interrupt
         self.has_delivered = False
         """On the connection that it has now, or had last."""
@@ -77,7 +77,7 @@ class Courier:
     def is_connected(self) -> bool:
         return self._session is not None and self._session.is_open
 
-    def connect(self) -> Session:
+    def connect(self) -> MailSession:
         """Raises MailRefused, MailDeferred or MailInterrupted."""
         if self._session is not None:
             if self._session.is_open:
@@ -85,7 +85,7 @@ class Courier:
             self._session.abort()
         self.has_delivered = False
         self.fruitless_count += 1
-        session = Session(self._passage, self.interrupt, self._sink)
+        session = MailSession(self._passage, self.interrupt, self._sink)
         try:
             session.sign_in()
         except BaseException:

@@ -18,7 +18,7 @@ from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp import events
 from lanline.proto.smtp.events import ConnectionBroke, DeliveryUncertain, Event, Offer, State, Timeouts, offer_of
 from lanline.proto.smtp.sasl import answers, chosen_way, decoded
-from lanline.proto.smtp.wire import MASK, ReplyParser, Stuffing, Transcript
+from lanline.proto.smtp.wire import MASK, ReplyParser, SmtpTranscript, Stuffing
 
 _GOODBYE_S = 5.0
 _INTERRUPTED_S = 3.0
@@ -30,7 +30,7 @@ _Asked: TypeAlias = Generator[None, Reply | None, Reply]
 
 class SmtpClient:
     def __init__(
-        self, server: Server, timeouts: Timeouts, transcript: Transcript, entropy: Callable[[int], bytes]
+        self, server: Server, timeouts: Timeouts, transcript: SmtpTranscript, entropy: Callable[[int], bytes]
     ) -> None:
         self._server, self._timeouts, self._transcript, self._entropy = server, timeouts, transcript, entropy
         self._parser = ReplyParser()
