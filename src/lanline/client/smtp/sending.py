@@ -103,7 +103,7 @@ class Courier:
             refusals = refusals_of(problem)
             is_counted = any(refusal.is_counted for refusal in refusals)
             has_ended = not session.is_open and not any(refusal.is_throttle for refusal in refusals)
-            was_judged = any(refusal.stage is DialogueStep.CONTENT for refusal in refusals)
+            was_judged = any(refusal.step is DialogueStep.CONTENT for refusal in refusals)
             if not used_before or was_judged or not (is_counted or has_ended):
                 raise
             self.close()
@@ -270,7 +270,7 @@ class Dispatch(msgspec.Struct, frozen=True):
         verdict, text, status = self._judged(parcel, tried, kept)
         refusals, courier = tried.last_refusals, self.courier
         is_slowed = any(refusal.is_throttle for refusal in refusals)
-        was_taken = any(refusal.stage is DialogueStep.CONTENT for refusal in refusals)  # which is about this message
+        was_taken = any(refusal.step is DialogueStep.CONTENT for refusal in refusals)  # which is about this message
         is_away = courier.fruitless_count > was_taken and not courier.is_connected
         is_unsent = verdict in {Verdict.DEFERRED, Verdict.QUEUED, Verdict.REFUSED}
         results = [

@@ -92,7 +92,7 @@ class Seals:
             self._scopes = context.scopes
             self.context = context
             self.watch = ServerWatch(context, self._words, node)
-            context.scopes.tell_rsa = self.watch.tell_rsa
+            context.scopes.tell_sealed_in_rsa = self.watch.tell_sealed_in_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.struck, self.watch, self._name_of)
             self._unread = Unread(context, node.history)
