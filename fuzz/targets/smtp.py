@@ -9,7 +9,7 @@ from lanline.model.mail.message import Envelope
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp.client import SmtpClient
 from lanline.proto.smtp.events import Failed, State, Timeouts, TlsRequested
-from lanline.proto.smtp.wire import Transcript
+from lanline.proto.smtp.wire import SmtpTranscript
 from targets._peers import join, pieces
 
 _ENVELOPE = Envelope("ann@x.org", ("bob@x.org", "eve@x.org"), smtputf8=False)
@@ -25,7 +25,7 @@ def seeds() -> Iterator[bytes]:
 
 
 def fuzz_one(data: bytes) -> None:
-    client = SmtpClient(Server("x", 465, list(Security)[len(data) % 3]), Timeouts(), Transcript(), bytes)
+    client = SmtpClient(Server("x", 465, list(Security)[len(data) % 3]), Timeouts(), SmtpTranscript(), bytes)
     client.open("me", 0.0)
     for now, (kind, said) in enumerate(pieces(data)):
         client.receive_bytes(said, float(now))

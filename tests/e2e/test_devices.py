@@ -142,8 +142,10 @@ def test_a_recovery_key_whose_words_nobody_has_seen_is_shown_by_the_next_call(ho
     end_nodes(home.folder)
     chance = secret_of_words(words.split())
     keys.write_bytes(json.dumps({**json.loads(keys.read_bytes()), "unshown": chance.hex()}).encode())
+    assert "You have no recovery key" in home.member("ana", "devices").stderr
     shown = well(home.member("ana", "recovery", "make"))
     assert shown.split("\n", 1)[1].split() == words.split()
+    assert "recovery" not in home.member("ana", "devices").stderr
     assert "unshown" not in json.loads(keys.read_bytes())
     assert home.member("ana", "recovery", "make").returncode == 1
 

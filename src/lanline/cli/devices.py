@@ -12,7 +12,7 @@ import typer
 from lanline.cli.admin.asking import answer, ask_group, ask_server, day, say, show_json, show_table, way_to_server
 from lanline.cli.chathome import HomeOption, JsonOption
 from lanline.cli.confirming import agreed, can_ask
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_note
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, NotInGroup, RecordMissing
 
@@ -47,12 +47,16 @@ def devices(context: typer.Context, json: JsonOption = False, home: HomeOption =
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     if context.invoked_subcommand is not None:
         return
-    rows = _shown(home)
+    rows, lacks_recovery = _found(home)
     if json:
         show_json(*({"id": row[0], "label": row[1], "state": row[2], "added": _utc(row[3])} for row in rows))
     else:
         shown = [(*row[:3], "" if row[3] is None else day(row[3])) for row in rows]
         show_table(("ID", "LABEL", "STATE", "ADDED"), shown, "You have no device.")
+    if lacks_recovery:
+        from lanline.client.view.values import NO_RECOVERY
+
+        show_note(NO_RECOVERY)
 
 
 def _utc(time_ms: int | None) -> str | None:
@@ -65,23 +69,25 @@ Row = tuple[str, str, str, int | None]
 """Id, label, state, and when it was added. Without a label: no device of yours has said yet what it is called."""
 
 
-def _shown(home: Path) -> list[Row]:
+def _found(home: Path) -> tuple[list[Row], bool]:
+    """And whether a recovery key is lacking."""
     try:
         return ask_group(home, _rows_in_group)
     except NotInGroup:
         return ask_server(way_to_server(None, home), _rows)
 
 
-async def _rows_in_group(client: ChatClient) -> list[Row]:
-    copy, links = _member(client).copy, _ids(client)
+async def _rows_in_group(client: ChatClient) -> tuple[list[Row], bool]:
+    member, links = _member(client), _ids(client)
+    copy = member.copy
     rows = [(each, _state(each, each.fingerprint in links)) for each in await _own(client)]
     found = [_row(each, _with_this(state, links.get(each.fingerprint) == copy.device_id)) for each, state in rows]
     made = copy.chain.recovery_keys(copy.account_id)
-    return [*found, *(("", "recovery key", "kept by you", None) for _ in made)]
+    return [*found, *(("", "recovery key", "kept by you", None) for _ in made)], member.lacks_recovery
 
 
-async def _rows(client: ChatClient) -> list[Row]:
-    return [_row(each, _state(each, is_in_group=True)) for each in await _own(client)]
+async def _rows(client: ChatClient) -> tuple[list[Row], bool]:
+    return [_row(each, _state(each, is_in_group=True)) for each in await _own(client)], False
 
 
 def _ids(client: ChatClient) -> dict[bytes, bytes]:

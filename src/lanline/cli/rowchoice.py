@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 _UP, _DOWN = {"\x1b[A", "\x1bOA"}, {"\x1b[B", "\x1bOB"}
 _ENTER, _END, _ERASE = {"\r", "\n"}, {"\x04", ""}, {"\x7f", "\b"}
-_ESCAPE = {"\x1b", "\x1b\x1b"}
+_ESCAPE = {"\x1b", "\x1b\x1b", "\x1b\x1b\x1b"}
 _FINAL_BYTES = bytes(range(0x40, 0x7F))
 _SEQUENCE_S = 0.1
 """The bytes of one key come together, however slow the way."""
@@ -44,9 +44,8 @@ def choose_row(rows: Sequence[Row]) -> int | None:
                 chosen, typed = 0, ""
             elif key in _UP | _DOWN:
                 chosen, typed = ((chosen or 0) + (1 if key in _DOWN else -1)) % len(rows), ""
-            else:
-                typed = _typed(typed, key)
-                chosen = _meant(rows, typed)
+            elif (now := _typed(typed, key)) != typed:
+                chosen, typed = _meant(rows, now), now
             drawing.draw(chosen, told or typed)
     except KeyboardInterrupt:
         pass
@@ -80,7 +79,9 @@ def _key(terminal: int) -> str:
 def _sequence(terminal: int) -> bytes:
     """What belongs to the Esc that has come; empty where the person has typed it."""
     found = _read(terminal, _SEQUENCE_S)
-    if found in (b"[", b"O"):
+    if found == b"\x1b":  # so rxvt begins what comes with Alt; or Esc once more
+        found += _read(terminal, _SEQUENCE_S)
+    if found[-1:] in (b"[", b"O"):
         while more := _read(terminal, _SEQUENCE_S):
             found += more
             if more in _FINAL_BYTES:

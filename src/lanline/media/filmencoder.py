@@ -67,6 +67,8 @@ class FilmFile:
             raise MediaProblem(f"There is no file {self.path}.") from cause
         except av.error.PermissionError as cause:
             raise MediaProblem(f"You may not read the file {self.path}.") from cause
+        except av.error.IsADirectoryError as cause:
+            raise MediaProblem(f"{self.path} is a folder. Give one video file that is in it.") from cause
         except (av.error.FFmpegError, OSError, ValueError) as cause:
             raise MediaProblem(f"{self.path} is no video file, or is damaged.") from cause
 

@@ -12,7 +12,8 @@ QUALITIES = (240, 720, 1440)
 MAX_FILM_NAME_BYTES = 200
 MAX_PIECE_BYTES = 128 * 1024
 """Of a part, or of an upload: what is asked for and sent at once."""
-_FILE_NAME = re.compile(r"(.+)_(240|720|1440)p\.mp4", re.DOTALL | re.IGNORECASE)
+_FILE_NAME = re.compile(r"([^\ud800-\udfff]+)_(240|720|1440)p\.mp4", re.IGNORECASE)
+"""A name that is no UTF-8 has surrogates in place of what cannot be read."""
 _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 PATTERN = "NAME_240p.mp4, NAME_720p.mp4 or NAME_1440p.mp4"
 

@@ -147,7 +147,7 @@ class FilmFolder:
             used_bytes += status.st_size
             known = parsed_file_name(name)
             if known is None:
-                strange.append(name)
+                strange.append(os.fsencode(name).decode(errors="replace"))
             else:
                 films.setdefault(known[0], []).append(self._look(name, known[1], status))
         return Library(

@@ -76,6 +76,15 @@ def test_keys_without_a_letter_are_none(choose: Choose, capsys: pytest.CaptureFi
     assert typed(capsys.readouterr().out)[-1] == "fi"
 
 
+@pytest.mark.parametrize("key", [b"\x1b\x1b[A", b"\x1b\x1bOA", b"\x1b[1;3A", b"\x1b\x1b[5~", b"\x1bx"])
+def test_alt_with_a_key_does_nothing_and_is_no_escape(
+    choose: Choose, capsys: pytest.CaptureFixture[str], key: bytes
+) -> None:
+    assert choose(b"\x1b[B\x1b[B" + key + b"\r") == 2
+    assert choose(b"film 7" + key + b"\r") == 6
+    assert typed(capsys.readouterr().out)[-1] == "film 7"
+
+
 def test_a_letter_of_several_bytes_is_one_letter(choose: Choose, capsys: pytest.CaptureFixture[str]) -> None:
     choose("éü日".encode() + b"\x7f\x04")
     assert typed(capsys.readouterr().out) == ["", "é", "éü", "éü日", "éü"]

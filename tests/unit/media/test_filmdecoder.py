@@ -72,7 +72,7 @@ def heard(sounds: list[FilmSound], begins_s: float, ends_s: float) -> np.ndarray
     for sound in sounds:
         track.put(sound)
     track.fill(ends_s)
-    while track.waiting_s:
+    while track.ends_s > track.position_s:
         track.turn()
     return np.concatenate(speaker.heard)[: round((ends_s - begins_s) * SOUND_RATE), 0].astype(int)
 

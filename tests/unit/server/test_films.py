@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -79,6 +80,16 @@ def test_the_library_tells_what_there_is_and_what_is_odd(open_house: Callable[..
     (folder / "text_240p.mp4").unlink()
     make_film(folder / "sea_240p.mp4", 2.0)
     assert [each.name for each in listed(ann).films] == ["lake", "sea"], "changes are noticed"
+
+
+def test_file_names_that_are_no_utf8_are_listed_as_odd(open_house: Callable[..., House], tmp_path: Path) -> None:
+    ann = open_house().join("ann")
+    folder = make_library(tmp_path)
+    make_film(folder / "sea_240p.mp4", 2.0).rename(folder / os.fsdecode(b"caf\xe9_240p.mp4"))
+    (folder / os.fsdecode(b"\xff.avi")).write_bytes(b"x")
+    found = listed(ann)
+    assert [each.name for each in found.films] == ["lake"]
+    assert sorted(found.strange) == ["caf�_240p.mp4", "�.avi"]
 
 
 def test_a_folder_that_is_empty_or_not_there_has_no_films(open_house: Callable[..., House], tmp_path: Path) -> None:

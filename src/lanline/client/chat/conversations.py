@@ -1,6 +1,6 @@
 """Owns what the server says of this account's conversations: which there are, their description, the marks of others.
 
-Not what this device reads of them: `following`. Both write into the `Track` of a conversation.
+Not what this device reads of them: `following`. Both write into the same `FollowedConversation`.
 
 And the number of each conversation: given once, kept on this device, and given to no other one.
 """
@@ -73,7 +73,7 @@ _FOLLOWING_TRANSITIONS = {
 }
 
 
-class Track(msgspec.Struct):
+class FollowedConversation(msgspec.Struct):
     """One conversation, and how it is followed on the present link."""
 
     shown: Conversation
@@ -115,9 +115,10 @@ class Conversations:
         self._arriving: set[int] = set()
         self._held_at_call: dict[int, int] = {}
 
-    def _kept(self) -> dict[int, Track]:
+    def _kept(self) -> dict[int, FollowedConversation]:
         unproven = self._lost.unproven()
-        return {each.log: Track(each, is_proven=each.log not in unproven) for each in self._history.conversations()}
+        known = self._history.conversations()
+        return {each.log: FollowedConversation(each, is_proven=each.log not in unproven) for each in known}
 
     # What is known.
 
@@ -127,7 +128,7 @@ class Conversations:
         return self.directory.own.account
 
     @property
-    def tracks(self) -> Iterable[Track]:
+    def tracks(self) -> Iterable[FollowedConversation]:
         return self._tracks.values()
 
     @property
@@ -136,17 +137,17 @@ class Conversations:
         shown = (track.shown for track in self.tracks)
         return tuple(sorted(shown, key=lambda each: (not each.is_room, each.title.casefold(), each.log)))
 
-    def get(self, log: int) -> Track | None:
+    def get(self, log: int) -> FollowedConversation | None:
         return self._tracks.get(log)
 
     def shown(self, log: int) -> Conversation | None:
         track = self._tracks.get(log)
         return None if track is None else track.shown
 
-    def __getitem__(self, log: int) -> Track:
+    def __getitem__(self, log: int) -> FollowedConversation:
         return self._tracks[log]
 
-    def titled(self, title: str) -> Track | None:
+    def titled(self, title: str) -> FollowedConversation | None:
         """By `#room` or a nickname. Of one that a restored server has lost and made anew there are two here."""
         if title.startswith("#"):
             wanted = folded_name(title)
@@ -177,7 +178,7 @@ class Conversations:
         for track in self._tracks.values():
             track.become(Following.NOT)
 
-    def part(self, track: Track, agreed: int, known: bytes | None = None) -> None:
+    def part(self, track: FollowedConversation, agreed: int, known: bytes | None = None) -> None:
         """The copies agree up to there; what is beyond is set aside, and read and told of anew.
 
         `known`: the hash over what they agree on.
@@ -292,7 +293,7 @@ class Conversations:
     def _take_in(self, said: wire.Conversation) -> None:
         track = self._tracks.get(said.log)
         if track is None:
-            track = self._tracks[said.log] = Track(Conversation(said.log, "", None))
+            track = self._tracks[said.log] = FollowedConversation(Conversation(said.log, "", None))
         if not track.is_proven:
             # Only what the server says of the cursors counts.
             track.change(**_NO_CURSORS, head=said.head)
@@ -347,7 +348,7 @@ class Conversations:
 
     # Cursors.
 
-    def move(self, track: Track, read: int, others_delivered: int = 0, others_read: int = 0) -> bool:
+    def move(self, track: FollowedConversation, read: int, others_delivered: int = 0, others_read: int = 0) -> bool:
         """Forward only; true when anything moved. What others have read they have."""
         before = track.shown
         track.change(
@@ -371,13 +372,13 @@ class Conversations:
         for track in self._tracks.values():
             self.recount(track)
 
-    def recount(self, track: Track) -> None:
+    def recount(self, track: FollowedConversation) -> None:
         before = track.shown
         self._recount(track)
         if track.shown != before:
             self._tell(events.ConversationChanged(track.shown))
 
-    def _recount(self, track: Track) -> None:
+    def _recount(self, track: FollowedConversation) -> None:
         shown, unread = track.shown, 0
         if shown.read < shown.delivered:
             unread = self._history.unread(shown.log, shown.read, shown.delivered, self.account)

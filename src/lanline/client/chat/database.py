@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from lanline.errors import HistoryProblem
+from lanline.model.text import safe_line
 from lanline.sqlsteps import newest_number, run_steps, stored_number
 
 T = TypeVar("T")
@@ -44,13 +45,14 @@ class Database:
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
         self._connection = connection
         self._where = where
+        """For people."""
         self.crash_point: CrashPoint | None = None
         self.is_alone = True
         """Nobody else can open it meanwhile."""
 
     @classmethod
     def open(cls, path: Path) -> Database:
-        with _told(str(path)):
+        with _told(safe_line(str(path))):
             if not path.exists():
                 # What stands in it is nobody else's business, so it is made before SQLite would. Not where it is there:
                 # to close it takes away the locks of all that this process has it open for.
@@ -70,7 +72,7 @@ class Database:
             connection.execute(f"PRAGMA locking_mode = {locking}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            database = cls._with_newest_tables(connection, str(path))
+            database = cls._with_newest_tables(connection, safe_line(str(path)))
         except BaseException:
             connection.close()
             raise

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from lanline.client.chat.catchup.intake import Intake, PagesTogether
 from lanline.client.chat.context import NodeContext
-from lanline.client.chat.conversations import Conversations, Following, Track
+from lanline.client.chat.conversations import Conversations, FollowedConversation, Following
 from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.restored.bringing import Bringing
 from lanline.client.chat.restored.comparison import Comparison, Rehashing
@@ -77,7 +77,7 @@ class LogReader:
         self._tell_lost()
         self._report_soon()
 
-    def follow(self, track: Track) -> None:
+    def follow(self, track: FollowedConversation) -> None:
         shown = track.shown
         if self._line.session is None or not self._follows or track.following is not Following.NOT or not shown.is_open:
             return
@@ -99,7 +99,7 @@ class LogReader:
         if track.shown.delivered >= track.target:
             self._become_live(track)
 
-    def _on_proven(self, track: Track) -> None:
+    def _on_proven(self, track: FollowedConversation) -> None:
         self._seals.forget(track.shown.log)
         self._tell(events.ConversationChanged(track.shown))
         self.follow(track)
@@ -116,7 +116,7 @@ class LogReader:
         is_more_coming = track.following is Following.CATCHING_UP and message.entries[-1].sequence < track.target
         self._pages.add(message.log, message.entries, is_more_coming=is_more_coming)
 
-    def _check_dense(self, track: Track, came: Sequence[LogEntry]) -> None:
+    def _check_dense(self, track: FollowedConversation, came: Sequence[LogEntry]) -> None:
         """As it comes: who breaks the protocol loses the link by it."""
         log = track.shown.log
         held = self._held.get(log)
@@ -135,7 +135,9 @@ class LogReader:
             self._seals.note_keys(track.shown, came)
             held += came
 
-    def _take(self, track: Track, came: Sequence[LogEntry], ahead: Ahead | None = None, *, waits: bool = True) -> None:
+    def _take(
+        self, track: FollowedConversation, came: Sequence[LogEntry], ahead: Ahead | None = None, *, waits: bool = True
+    ) -> None:
         """All before the first that may be opened in a moment; or all, as it is."""
         if any(
             each.suite == CARRIED_SUITE for each in came
@@ -152,13 +154,13 @@ class LogReader:
             is_bulk = track.following is Following.CATCHING_UP and lacking is None
             self._intake.take(track, entries, came[: len(entries)], is_bulk=is_bulk, ahead=ahead)
 
-    def _on_kept(self, track: Track) -> None:
+    def _on_kept(self, track: FollowedConversation) -> None:
         self._report_soon()
         if track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
             self._become_live(track)
             self._tell_lost()
 
-    def _become_live(self, track: Track) -> None:
+    def _become_live(self, track: FollowedConversation) -> None:
         track.become(Following.LIVE)
         if track.is_rejoining:
             track.is_rejoining = False
@@ -300,7 +302,7 @@ class LogReader:
         messages = messages_of_entries(track.shown, found, own, self._ignored, self._seals.why_unread)
         self._tell(events.EarlierReceived(log, messages))
 
-    def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
+    def _strike_out(self, track: FollowedConversation, page: tuple[LogEntry, ...]) -> None:
         """What was believed as long as this page was not here."""
         words, log = self._seals.struck, track.shown.log
         struck = [] if words is None else words.struck_by(self._seals.place(track.shown), page)
@@ -351,7 +353,7 @@ class LogReader:
             self._tell(events.HistoryFailed(str(problem)))
 
 
-def _unreported(track: Track) -> LogCursor | None:
+def _unreported(track: FollowedConversation) -> LogCursor | None:
     """What the server is to be told of this log; taken for told by this."""
     shown, (delivered, read) = track.shown, track.reported
     # What was read elsewhere may not be here yet, and must not count as delivered here.

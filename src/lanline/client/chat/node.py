@@ -68,7 +68,7 @@ class ChatNode:
         self.line = context.line
         self.directory = Directory(context)
         self.own = self.directory.own
-        self.preferences = Preferences(history)
+        self.preferences = Preferences(history, clock)
         self._messages = OwnMessages(context.tell)
         self.conversations = Conversations(context, self.directory, self._messages)
         self.seals = Seals(keys, context, self.conversations)

@@ -1,6 +1,7 @@
 """Owns what a person has set on this device, for all programs of the home, and what it has told them once.
 
-That is what they want to be called for, whose words they do not want to see, and the invitations they know of.
+That is what they want to be called for, whose words they do not want to see, the invitations they know of, and when
+they were reminded last of the recovery key that they lack.
 """
 
 from __future__ import annotations
@@ -13,20 +14,33 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.history import History
 from lanline.client.view.events import InvitedToRoom
 from lanline.client.view.values import Notifying
+from lanline.clock import Clock
 from lanline.model.text import display_name, safe_line
 from lanline.wire.chat import conversations as wire
 
 _NOTIFYING = "notifying"
+_REMINDED_MS = "reminded_ms"
+_REMINDED_AGAIN_AFTER_MS = 24 * 60 * 60 * 1000
 
 
 class Preferences:
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, clock: Clock) -> None:
         self._history = history
+        self._clock = clock
         self.notifying = _decoded(history.facts().get(_NOTIFYING, ""))
 
     def put_notifying(self, notifying: Notifying) -> None:
         self._history.put_facts(**{_NOTIFYING: msgspec.json.encode(notifying).decode()})
         self.notifying = notifying
+
+    @property
+    def is_reminder_due(self) -> bool:
+        """Also where the clock has gone back behind the last time."""
+        reminded_ms = self._history.database.fact(_REMINDED_MS, -_REMINDED_AGAIN_AFTER_MS)
+        return not 0 <= self._clock.now_ms() - reminded_ms < _REMINDED_AGAIN_AFTER_MS
+
+    def note_reminded(self) -> None:
+        self._history.put_facts(**{_REMINDED_MS: self._clock.now_ms()})
 
 
 def _decoded(kept: str | int) -> Notifying:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from lanline.client.chat.context import NodeContext
-from lanline.client.chat.conversations import Conversations, Following, Track, room_title
+from lanline.client.chat.conversations import Conversations, FollowedConversation, Following, room_title
 from lanline.client.chat.sealed.content import topic_of
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.sealing.words import Lacks
@@ -100,7 +100,7 @@ class Topics:
             return bool(shown.topic) and self._seals.room(shown) is not None
         return shown.topic_from > shown.first
 
-    def _look_at_named(self, track: Track, named: LogEntry | None) -> None:
+    def _look_at_named(self, track: FollowedConversation, named: LogEntry | None) -> None:
         """Only of where this device does not have the log, and never one before the one that is known."""
         shown = track.shown
         if named is None or not track.is_proven:
@@ -112,7 +112,7 @@ class Topics:
         if not isinstance(found, Lacks):
             self._named.pop(shown.log)
 
-    def _put(self, track: Track, topic: str, topic_from: int) -> None:
+    def _put(self, track: FollowedConversation, topic: str, topic_from: int) -> None:
         before = track.shown
         track.change(topic=topic, topic_from=topic_from)
         if track.shown != before:

@@ -41,8 +41,8 @@ class FilmFetch:
     def __init__(self, face: FilmFace, opened: FilmOpened, playing: Playing) -> None:
         self.problem: Exception | None = None
         """What makes it impossible to go on."""
-        self.on_replaced: Callable[[], None] = lambda: None
-        """The film on the server is another one now; the machine knows."""
+        self.on_film_replaced: Callable[[], None] = lambda: None
+        """The film on the server is another one now, and `playing` has its plan already."""
         self.is_away = False
         """The server is not reached just now."""
         self._face = face
@@ -129,5 +129,5 @@ class FilmFetch:
         self._play, self.is_away, self._reopening = opened.play, False, None
         if opened.plan.version != self._playing.plan.version:
             self._playing.replan(opened.plan, self._loop.time())
-            self.on_replaced()
+            self.on_film_replaced()
         self.pump()

@@ -35,9 +35,9 @@ class FilmSaving:
         self._tell = tell
         self._lines: int | None = None
         self._was_replaced = False
-        fetch.on_replaced = self._on_replaced
+        fetch.on_film_replaced = self._on_film_replaced
 
-    def _on_replaced(self) -> None:
+    def _on_film_replaced(self) -> None:
         self._was_replaced = True
 
     async def run(self) -> None:

@@ -60,10 +60,6 @@ class Soundtrack:
     def ends_s(self) -> float:
         return self._begins_s + self._waiting_samples / SOUND_RATE
 
-    @property
-    def waiting_s(self) -> float:
-        return self._waiting_samples / SOUND_RATE
-
     # Out.
 
     @property

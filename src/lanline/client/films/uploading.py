@@ -21,6 +21,8 @@ _AGAIN_S = 0.25
 class FilmUpload:
     def __init__(self, path: Path) -> None:
         """Raises InvalidInput for what is called as no film, or cannot be read."""
+        if path.is_dir():
+            raise InvalidInput(f"{path} is a folder. Give the files that are in it, as {path}/*.mp4.")
         known = parsed_file_name(path.name)
         if known is None:
             raise InvalidInput(

@@ -69,7 +69,6 @@ class FilmViewing:
         open_speaker: Callable[[], Speaker],
         *,
         began_at: float | None = None,
-        on_turn: Callable[[float], None] = lambda _: None,
     ) -> None:
         """`began_at`: on `time.monotonic`, when the person asked for it."""
         self.figures = Figures()
@@ -79,7 +78,6 @@ class FilmViewing:
         self._loop = asyncio.get_running_loop()
         self._waiting_since: float | None = time.monotonic() if began_at is None else began_at
         self._is_first_wait = playing.is_awaited = True
-        self._on_turn = on_turn
         self._thread = ThreadPoolExecutor(1, "film")
         self._has_news = asyncio.Event()
         self._decoding = Decoding(playing.plan, lambda: self._loop.call_soon_threadsafe(self._has_news.set))
@@ -91,7 +89,7 @@ class FilmViewing:
         self._is_over = False
         self._remark, self._remark_ends_at = "", 0.0
         self._told: tuple[str, str] = ("", "")
-        fetch.on_replaced = self._on_replaced
+        fetch.on_film_replaced = self._on_film_replaced
 
     async def run(self) -> None:
         """Raises what makes it impossible to go on."""
@@ -148,7 +146,6 @@ class FilmViewing:
             soundtrack.turn()
         self._is_over = playing.state is State.ENDED
         self._fetch.pump()
-        self._on_turn(soundtrack.position_s)
 
     def _feed(self) -> None:
         while self._decoding.wants_part and (part := self._playing.take_part()) is not None:
@@ -287,7 +284,7 @@ class FilmViewing:
         self._playing.is_awaited = True
         self._has_news.set()
 
-    def _on_replaced(self) -> None:
+    def _on_film_replaced(self) -> None:
         self._decoding.forget(self._playing.plan)
         self._begin_anew()
         self._say("The film on the server was replaced: this is the new one.")

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from lanline.client.node.greeting import decoder
-from lanline.client.node.owncommands import NoteInvited
+from lanline.client.node.owncommands import NoteInvited, NoteReminded
 from lanline.client.node.protocol import (
     ASKED_ONCE,
     Answer,
@@ -51,7 +51,7 @@ class Face:
     """Use as `async with`. The view is up to date whenever other code of the loop runs."""
 
     def __init__(self, start: NodeStart) -> None:
-        self.view = View(self._send_read, self._send_told)
+        self.view = View(self._send_read, self._send_told, self._send_reminded)
         self.said_here: set[bytes] = set()
         """The ids of what was said from this face."""
         self._start = start
@@ -164,6 +164,9 @@ class Face:
     def _send_told(self, log: int) -> None:
         """Needs no answer either: what is lost of it is told again."""
         self._write(0, NoteInvited(log))
+
+    def _send_reminded(self) -> None:
+        self._write(0, NoteReminded())
 
     async def say(self, target: int | str, content: Content) -> Message:
         """It is on the disk when this returns."""

@@ -24,4 +24,8 @@ class NoteInvited(msgspec.Struct, frozen=True, tag="note_invited"):
     log: int
 
 
-OwnCommand = Ignore | SetNotifying | NoteInvited
+class NoteReminded(msgspec.Struct, frozen=True, tag="note_reminded"):
+    """The person was told that they have no recovery key."""
+
+
+OwnCommand = Ignore | SetNotifying | NoteInvited | NoteReminded

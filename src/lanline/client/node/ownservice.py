@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
-from lanline.client.node.owncommands import Ignore, NoteInvited, OwnCommand, SetNotifying
+from lanline.client.node.owncommands import Ignore, NoteInvited, NoteReminded, OwnCommand, SetNotifying
 from lanline.client.view.events import NotifyingChanged
 from lanline.errors import InvalidInput, RecordMissing
 
@@ -18,6 +18,8 @@ def carry_out(client: ChatClient, command: OwnCommand) -> None:
             node.tell(NotifyingChanged(notifying))
         case NoteInvited(log):
             node.conversations.invitations.note_told(log)
+        case NoteReminded():
+            node.preferences.note_reminded()
 
 
 def _ignore(client: ChatClient, name: str, *, is_ignored: bool) -> None:

@@ -27,14 +27,14 @@ MAX_VALUE_BYTES = 1024 * 1024 * 1024
 """A snapshot holds all that waits to be sent, however much that is."""
 
 
-class Command(msgspec.Struct, frozen=True, tag=True):
+class FaceCommand(msgspec.Struct, frozen=True, tag=True):
     """What a face wants. The answer is `Done` where nothing else is named."""
 
 
 # Saying.
 
 
-class Say(Command, frozen=True, tag="say"):
+class Say(FaceCommand, frozen=True, tag="say"):
     """To a log, or to a `#room` or nickname, under an id that the face has chosen: a repeat is harmless.
 
     Answered with `Said` once it is on the disk.
@@ -45,18 +45,18 @@ class Say(Command, frozen=True, tag="say"):
     entry_id: bytes
 
 
-class WaitSent(Command, frozen=True, tag="wait_sent"):
+class WaitSent(FaceCommand, frozen=True, tag="wait_sent"):
     """Answered with `Outcome` when the message is on the server's disk or refused, or after so long."""
 
     entry_id: bytes
     limit_s: float
 
 
-class SayAgain(Command, frozen=True, tag="say_again"):
+class SayAgain(FaceCommand, frozen=True, tag="say_again"):
     entry_id: bytes
 
 
-class Forget(Command, frozen=True, tag="forget"):
+class Forget(FaceCommand, frozen=True, tag="forget"):
     """One that was refused."""
 
     entry_id: bytes
@@ -65,12 +65,12 @@ class Forget(Command, frozen=True, tag="forget"):
 # Reading.
 
 
-class Follow(Command, frozen=True, tag="follow"):
+class Follow(FaceCommand, frozen=True, tag="follow"):
     is_there: bool = True
     """Somebody sits at this face, or a program that stays: others are told that this account is there."""
 
 
-class WaitReady(Command, frozen=True, tag="wait_ready"):
+class WaitReady(FaceCommand, frozen=True, tag="wait_ready"):
     """Until the tables of people and conversations are whole; with `is_patient` false, or the server is seen away."""
 
     limit_s: float
@@ -79,18 +79,18 @@ class WaitReady(Command, frozen=True, tag="wait_ready"):
     """And what the group's chain says is here."""
 
 
-class WaitCaughtUp(Command, frozen=True, tag="wait_caught_up"):
+class WaitCaughtUp(FaceCommand, frozen=True, tag="wait_caught_up"):
     """Until all that was said meanwhile is here, or after so long."""
 
     limit_s: float
 
 
-class MarkRead(Command, frozen=True, tag="mark_read"):
+class MarkRead(FaceCommand, frozen=True, tag="mark_read"):
     log: int
     through: int
 
 
-class Read(Command, frozen=True, tag="read"):
+class Read(FaceCommand, frozen=True, tag="read"):
     """Answered with `Page`: at most so many messages, the newest before `before`, or the oldest after `after`. Of the
     newest only those count that say something.
 
@@ -105,13 +105,13 @@ class Read(Command, frozen=True, tag="read"):
     limit_s: float = 30.0
 
 
-class ReadLost(Command, frozen=True, tag="read_lost"):
+class ReadLost(FaceCommand, frozen=True, tag="read_lost"):
     """What a restored server has lost of a `#room` or of the talk with somebody. Answered with `LostMessages`."""
 
     title: str
 
 
-class ReportMessage(Command, frozen=True, tag="report_message"):
+class ReportMessage(FaceCommand, frozen=True, tag="report_message"):
     """Shows it to the admins, with what proves who said it. Answered with `Reported`."""
 
     log: int
@@ -122,17 +122,17 @@ class ReportMessage(Command, frozen=True, tag="report_message"):
 # Rooms and the account.
 
 
-class ListRooms(Command, frozen=True, tag="list_rooms"):
+class ListRooms(FaceCommand, frozen=True, tag="list_rooms"):
     """Answered with `RoomsListed`."""
 
 
-class ListMembers(Command, frozen=True, tag="list_members"):
+class ListMembers(FaceCommand, frozen=True, tag="list_members"):
     """Answered with `MembersListed`."""
 
     log: int
 
 
-class CreateRoom(Command, frozen=True, tag="create_room"):
+class CreateRoom(FaceCommand, frozen=True, tag="create_room"):
     """Answered with `Opened`."""
 
     name: str
@@ -142,32 +142,32 @@ class CreateRoom(Command, frozen=True, tag="create_room"):
     """A private one, sealed in suite `rsa`."""
 
 
-class JoinRoom(Command, frozen=True, tag="join_room"):
+class JoinRoom(FaceCommand, frozen=True, tag="join_room"):
     """Answered with `Opened`."""
 
     name: str
 
 
-class LeaveRoom(Command, frozen=True, tag="leave_room"):
+class LeaveRoom(FaceCommand, frozen=True, tag="leave_room"):
     log: int
 
 
-class SetTopic(Command, frozen=True, tag="set_topic"):
+class SetTopic(FaceCommand, frozen=True, tag="set_topic"):
     log: int
     topic: str
 
 
-class SetAccess(Command, frozen=True, tag="set_access"):
+class SetAccess(FaceCommand, frozen=True, tag="set_access"):
     log: int
     access: Access
 
 
-class SetSlow(Command, frozen=True, tag="set_slow"):
+class SetSlow(FaceCommand, frozen=True, tag="set_slow"):
     log: int
     slow_s: int
 
 
-class SetPinned(Command, frozen=True, tag="set_pinned"):
+class SetPinned(FaceCommand, frozen=True, tag="set_pinned"):
     """By its place."""
 
     log: int
@@ -175,46 +175,46 @@ class SetPinned(Command, frozen=True, tag="set_pinned"):
     is_pinned: bool
 
 
-class Invite(Command, frozen=True, tag="invite"):
+class Invite(FaceCommand, frozen=True, tag="invite"):
     log: int
     account: int
 
 
-class SetRole(Command, frozen=True, tag="set_role"):
+class SetRole(FaceCommand, frozen=True, tag="set_role"):
     log: int
     account: int
     role: Role
 
 
-class SetMuted(Command, frozen=True, tag="set_muted"):
+class SetMuted(FaceCommand, frozen=True, tag="set_muted"):
     log: int
     account: int
     is_muted: bool
 
 
-class SendAway(Command, frozen=True, tag="send_away"):
+class SendAway(FaceCommand, frozen=True, tag="send_away"):
     log: int
     account: int
 
 
-class SetBanned(Command, frozen=True, tag="set_banned"):
+class SetBanned(FaceCommand, frozen=True, tag="set_banned"):
     log: int
     account: int
     is_banned: bool
 
 
-class ChangePassword(Command, frozen=True, tag="change_password"):
+class ChangePassword(FaceCommand, frozen=True, tag="change_password"):
     """`old` is empty where the account has none yet."""
 
     old: str
     new: str
 
 
-class Deregister(Command, frozen=True, tag="deregister"):
+class Deregister(FaceCommand, frozen=True, tag="deregister"):
     pass
 
 
-class Stop(Command, frozen=True, tag="stop"):
+class Stop(FaceCommand, frozen=True, tag="stop"):
     """The node says goodbye to the server and ends."""
 
     begins_anew: bool = False
@@ -352,11 +352,12 @@ _LENGTH_BYTES = 4
 
 
 def encode(value: FromFace | FromNode) -> bytes:
-    """Raises InvalidInput for what a person has typed in other bytes than UTF-8."""
+    """Raises InvalidInput for text that is no UTF-8."""
     try:
         data = _encoder.encode(value)
     except UnicodeEncodeError as cause:
-        raise InvalidInput("What was typed is not UTF-8 text.") from cause
+        whose = "What was typed" if isinstance(value, FromFace) else "What this device has to tell"
+        raise InvalidInput(f"{whose} is not UTF-8 text.") from cause
     return len(data).to_bytes(_LENGTH_BYTES, "big") + data
 
 

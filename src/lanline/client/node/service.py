@@ -304,6 +304,7 @@ class Service:
             invitations=node.conversations.invitations.untold,
             ignored=tuple(node.directory.ignoring.names.items()),
             notifying=node.preferences.notifying,
+            is_reminder_due=node.preferences.is_reminder_due,
         )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, cast
 
 from lanline.client.chat.database import Database
-from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.context import GroupContext, SignedInPerson
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.people import How
 from lanline.client.sealing.roomcopy import RoomCopy
@@ -100,7 +100,7 @@ class Adoption:
         self._server = server
         self._on_change = on_change
         self._flow: Ticket[None] | None = None
-        self._person: Person | None = None
+        self._person: SignedInPerson | None = None
         """Of the link on which the steps are taken."""
         self._put_off: set[tuple[str, int]] = set()
         """What the server refuses: not again on this link."""

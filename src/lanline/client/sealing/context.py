@@ -99,7 +99,7 @@ class ServerSteps:
         raise RequestRefused(RefusalCode.STALE_CHAIN, "The group changes all the time. Try again later.")
 
 
-class Person:
+class SignedInPerson:
     """Who this is on the server, as it was told at sign-in."""
 
     def __init__(self, name: str, *, founds: bool, is_admin: bool, is_open: bool, ahead_ms: int) -> None:
@@ -152,7 +152,7 @@ class GroupContext:
         """With the hash that the chain has of its key, to which it fits."""
         self.history = bytes(8)
         """Of the server's data: another one once it was put back to an older state."""
-        self.person: Person | None = None
+        self.person: SignedInPerson | None = None
         """While there is a link on which this device is signed in."""
 
     @property

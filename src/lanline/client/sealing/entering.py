@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lanline.chain.epochs import RecipientKind
 from lanline.chain.state import NEVER
-from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.context import GroupContext, SignedInPerson
 from lanline.client.sealing.ownentries import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys, seed_box_place
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
@@ -28,7 +28,7 @@ class Entering:
         self.recovery_words: bytes | None = None
         """The 16 bytes behind the words of a recovery key that was made just now: the person alone keeps them."""
 
-    def found(self, person: Person) -> Steps[wire.KeyTaken]:
+    def found(self, person: SignedInPerson) -> Steps[wire.KeyTaken]:
         generation_key = yield from self._bring_own()
         joins = Joins.ANYONE if person.is_open else Joins.INVITE
         content = self._context.own.found(
@@ -56,7 +56,7 @@ class Entering:
         self._context.tables.put_chain_history("keys", self._context.history)
         return key
 
-    def join(self, person: Person, token: bytes) -> Steps[None]:
+    def join(self, person: SignedInPerson, token: bytes) -> Steps[None]:
         """By a member's link: the chain up to its entry is exactly the one that its maker had checked."""
         invite = InviteKeys.of(token[:INVITE_SECRET_BYTES])
         chain = self._context.copy.chain
@@ -77,7 +77,7 @@ class Entering:
         self._context.keys.invite = None
         self._context.keys.save()
 
-    def enter(self, person: Person, invite: InviteKeys | None) -> Steps[None]:
+    def enter(self, person: SignedInPerson, invite: InviteKeys | None) -> Steps[None]:
         generation_key = yield from self._bring_own()
         joiner = self._context.own.joiner(person.name, generation_key)
         yield from self._context.append(lambda: self._context.own.join(joiner, invite, self._context.now_ms()))
@@ -99,7 +99,7 @@ class Entering:
                         yield from self._secrets.give(self._context.copy, [self._context.me], [epoch])
                         return
 
-    def ask(self, person: Person) -> Steps[None]:
+    def ask(self, person: SignedInPerson) -> Steps[None]:
         generation_key = yield from self._bring_own()
         joiner = self._context.own.joiner(person.name, generation_key)
         yield from self._context.server.ask(wire.LeaveRequest(0, joiner, self._context.own.request(joiner)), Done)

@@ -11,7 +11,7 @@ from enum import Enum
 
 from lanline.chain.epochs import RecipientKind
 from lanline.client.sealing.caches import KeyCaches
-from lanline.client.sealing.context import GroupContext, Person, WaitFor
+from lanline.client.sealing.context import GroupContext, SignedInPerson, WaitFor
 from lanline.client.sealing.decisions import Decisions, GoingOver
 from lanline.client.sealing.devices import Approval, DeviceAnswer, Devices, waiting_text
 from lanline.client.sealing.entering import Entering
@@ -85,7 +85,7 @@ class GroupMember:
 
     # The link.
 
-    def begin_link(self, person: Person) -> None:
+    def begin_link(self, person: SignedInPerson) -> None:
         """Signed in."""
         self.end_link()
         self._context.person = person
@@ -327,7 +327,7 @@ class GroupMember:
         if steps is not None:
             self._start(steps)
 
-    def _next_steps(self, person: Person) -> Steps[None] | None:
+    def _next_steps(self, person: SignedInPerson) -> Steps[None] | None:
         if not self.has_heard:
             return self._ask_group()
         if self._is_groupless:
@@ -341,7 +341,7 @@ class GroupMember:
             return again
         return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
 
-    def _steps_of_newcomer(self, person: Person) -> Steps[None] | None:
+    def _steps_of_newcomer(self, person: SignedInPerson) -> Steps[None] | None:
         token, account_id = self._context.keys.invite, self.copy.chain.names.get(person.name.encode())
         if token is not None and account_id is None:
             return self.entering.join(person, token)
@@ -366,7 +366,7 @@ class GroupMember:
         self._context.clock.call_later(left_s, self._go_on)
         self.refusal = waiting_text(self._context.keys.code or "")
 
-    def _steps_of_member(self, person: Person) -> Steps[None] | None:
+    def _steps_of_member(self, person: SignedInPerson) -> Steps[None] | None:
         self.refusal = ""
         if not self._context.has_newest_seed:
             return self._get_seed()
@@ -401,7 +401,7 @@ class GroupMember:
                 return self._begin_epoch(copy)
         return None
 
-    def _steps_of_admin(self, person: Person) -> Steps[None] | None:
+    def _steps_of_admin(self, person: SignedInPerson) -> Steps[None] | None:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
         return self.departed.next_steps() or self.offering.room_steps()
@@ -446,7 +446,7 @@ class GroupMember:
         self._reading.clear()
         self._begun_by_others.clear()
 
-    def _found(self, person: Person) -> Steps[None]:
+    def _found(self, person: SignedInPerson) -> Steps[None]:
         try:
             taken = yield from self.entering.found(person)
         except RequestRefused as refused:
@@ -461,7 +461,7 @@ class GroupMember:
         yield from self._context.server.wait_until(lambda: self.copy.sequence >= taken.sequence)
         self.want_epoch()
 
-    def _ask(self, person: Person) -> Steps[None]:
+    def _ask(self, person: SignedInPerson) -> Steps[None]:
         self._has_asked = True
         yield from self.entering.ask(person)
 

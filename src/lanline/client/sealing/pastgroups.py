@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.context import GroupContext, SignedInPerson
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.pasttables import PastTables
@@ -36,7 +36,7 @@ class PastGroup:
         self._context = GroupContext(keys, self._tables, clock, present.entropy, line, present.link_fingerprint)
         self.words = GroupWords(self._context)
         self._secrets = Secrets(self._context, lambda: None)
-        self._link: Person | None = None
+        self._link: SignedInPerson | None = None
         """On which something was asked for."""
         self._asked: set[bytes] = set()
         """Epochs, on that link."""

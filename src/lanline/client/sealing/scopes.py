@@ -116,7 +116,7 @@ class Scopes:
         self._by_id: dict[bytes, EpochCopy] = {}
         self._named: tuple[int, dict[bytes, list[bytes]]] = (0, {})
         self._rsa_pairs = tables.rsa_pairs()
-        self.tell_rsa: Callable[[str, str], None] = lambda _, text: group.news.append(text)
+        self.tell_sealed_in_rsa: Callable[[str, str], None] = lambda _, text: group.news.append(text)
         """That a conversation, by its title, is sealed in suite `rsa`; a sentence for the person."""
         self.pinned = tables.pinned_rooms()
         self._formerly_private = tables.formerly_private()
@@ -262,7 +262,7 @@ class Scopes:
             self._rsa_pairs.add(scope_id)
             self._tables.put_rsa_pair(scope_id)
             text = f"Your talk with {place.name} is sealed in suite rsa from now on, for good. {_QUANTUM}"
-            self.tell_rsa(place.name, text)
+            self.tell_sealed_in_rsa(place.name, text)
         begun = min((at for _, at in in_rsa.epochs.values()), default=MAX_INTEGER)
         return [Sealing(in_rsa, scope_id), Sealing(copy, copy.scope.id, begun)]
 
@@ -310,7 +310,7 @@ class Scopes:
         if copy.is_in and pinned is None:
             self.pin(place.name, copy.id)
             if copy.scope.is_rsa:
-                self.tell_rsa(f"#{place.name}", f"#{place.name} is sealed in suite rsa. {_QUANTUM}")
+                self.tell_sealed_in_rsa(f"#{place.name}", f"#{place.name} is sealed in suite rsa. {_QUANTUM}")
         elif pinned == copy.id and copy.is_complete and not copy.is_in:
             del self.pinned[place.name]
             self._tables.pin_room(place.name, None)

@@ -17,7 +17,7 @@ from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import DeferredByServer, DialogueStep, Refusal, refusals_of
 from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, MessageUnfit
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Passage, Session, Watch
+from lanline.transport.smtp.session import MailSession, Passage, Watch
 from lanline.transport.smtp.tls import verifying_context
 
 
@@ -66,7 +66,7 @@ class Courier:
     def __init__(self, passage: Passage, interrupt: Interrupt, sink: Callable[[str], None] = lambda _: None) -> None:
         verifying_context(passage.server)  # what is wrong with a certificate file is told before anything is tried
         self._passage, self._sink = passage, sink
-        self._session: Session | None = None
+        self._session: MailSession | None = None
         self.interrupt = interrupt
         self.has_delivered = False
         """On the connection that it has now, or had last."""
@@ -77,7 +77,7 @@ class Courier:
     def is_connected(self) -> bool:
         return self._session is not None and self._session.is_open
 
-    def connect(self) -> Session:
+    def connect(self) -> MailSession:
         """Raises MailRefused, MailDeferred or MailInterrupted."""
         if self._session is not None:
             if self._session.is_open:
@@ -85,7 +85,7 @@ class Courier:
             self._session.abort()
         self.has_delivered = False
         self.fruitless_count += 1
-        session = Session(self._passage, self.interrupt, self._sink)
+        session = MailSession(self._passage, self.interrupt, self._sink)
         try:
             session.sign_in()
         except BaseException:
@@ -103,7 +103,7 @@ class Courier:
             refusals = refusals_of(problem)
             is_counted = any(refusal.is_counted for refusal in refusals)
             has_ended = not session.is_open and not any(refusal.is_throttle for refusal in refusals)
-            was_judged = any(refusal.stage is DialogueStep.CONTENT for refusal in refusals)
+            was_judged = any(refusal.step is DialogueStep.CONTENT for refusal in refusals)
             if not used_before or was_judged or not (is_counted or has_ended):
                 raise
             self.close()
@@ -270,7 +270,7 @@ class Dispatch(msgspec.Struct, frozen=True):
         verdict, text, status = self._judged(parcel, tried, kept)
         refusals, courier = tried.last_refusals, self.courier
         is_slowed = any(refusal.is_throttle for refusal in refusals)
-        was_taken = any(refusal.stage is DialogueStep.CONTENT for refusal in refusals)  # which is about this message
+        was_taken = any(refusal.step is DialogueStep.CONTENT for refusal in refusals)  # which is about this message
         is_away = courier.fruitless_count > was_taken and not courier.is_connected
         is_unsent = verdict in {Verdict.DEFERRED, Verdict.QUEUED, Verdict.REFUSED}
         results = [

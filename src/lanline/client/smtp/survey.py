@@ -19,7 +19,7 @@ from lanline.model.mail.refusal import one_line
 from lanline.model.mail.server import Security, Server, is_ip_address
 from lanline.proto.smtp.events import Offer, megabytes
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Passage, Session
+from lanline.transport.smtp.session import MailSession, Passage
 from lanline.transport.smtp.tls import ANY_FINGERPRINT
 
 _NUMBERS = (SSL.TLS1_VERSION, SSL.TLS1_1_VERSION, SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION)
@@ -47,10 +47,10 @@ def survey(passage: Passage, sink: Callable[[str], None], interrupt: Interrupt) 
     """Raises MailDeferred where nobody answers, and MailRefused where it is no mail server, or not started this way."""
     objection, signed_in, server = "", False, passage.server
     try:
-        session = Session(passage, interrupt, sink)
+        session = MailSession(passage, interrupt, sink)
     except ServerUntrusted as refusal:
         objection, anyone = str(refusal), msgspec.structs.replace(server, ca_file=None, fingerprint=ANY_FINGERPRINT)
-        session = Session(msgspec.structs.replace(passage, server=anyone), interrupt, sink)
+        session = MailSession(msgspec.structs.replace(passage, server=anyone), interrupt, sink)
     try:
         if passage.credentials is not None and not objection:
             session.sign_in()
@@ -75,7 +75,7 @@ def shown_chain(passage: Passage, interrupt: Interrupt, version: str) -> tuple[x
     return glance.chain
 
 
-class _Glance(Session):
+class _Glance(MailSession):
     """Goes as far as the TLS handshake, and no further.
 
     By OpenSSL itself, because `ssl` neither shows the chain of an untrusted server nor speaks old versions.

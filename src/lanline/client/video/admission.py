@@ -48,7 +48,7 @@ WEBSOCKET_PROFILE = WebSocketProfile(
 LetIn = Callable[[Connection, bytes], None]
 
 
-class Admission:
+class ViewerAdmission:
     """`let_in` is given the link of whoever has proven the secret, with the Subscribe that proved it."""
 
     def __init__(self, secret: bytes, let_in: LetIn) -> None:

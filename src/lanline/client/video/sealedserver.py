@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from lanline.client.home import Home
-from lanline.client.video.admission import UDP_PROFILE, WEBSOCKET_PROFILE, Admission
+from lanline.client.video.admission import UDP_PROFILE, WEBSOCKET_PROFILE, ViewerAdmission
 from lanline.client.video.broadcast import Broadcast
 from lanline.client.video.players import Players
 from lanline.client.video.publisher import VideoPublisher
@@ -93,7 +93,7 @@ class SealedServer:
                 undo.callback(sound.close)
             self._prepare(source, layout, sound)
             assert self._publisher is not None
-            admission = Admission(self._secret, self._publisher.let_in)
+            admission = ViewerAdmission(self._secret, self._publisher.let_in)
             self._listener = await Listener.open(
                 host,
                 port,

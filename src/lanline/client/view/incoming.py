@@ -26,7 +26,7 @@ from lanline.client.view.notices import Notices
 from lanline.client.view.places import Places
 from lanline.client.view.rendering import name_of, shorten, words_of
 from lanline.client.view.transcript import Screen, Transcript, unread_of
-from lanline.client.view.values import Conversation, Message, MessageState
+from lanline.client.view.values import NO_RECOVERY, Conversation, Message, MessageState
 from lanline.client.view.view import Change, Snapshot, View, held_through
 
 
@@ -71,11 +71,17 @@ class Incoming:
             case _:
                 for line in self._notices.of(change):
                     self._screen.tell(line)
+                self._remind()
                 self._on_progress(change)
 
     def _concerns(self, log: int, account: int) -> bool:
         conversation = self._view.conversation(log)
         return account == self._view.account or (conversation is not None and conversation.title == self._places.here)
+
+    def _remind(self) -> None:
+        if self._view.is_reminder_due and self._view.group.lacks_recovery:
+            self._screen.tell(NO_RECOVERY)
+            self._view.note_reminded()
 
     # Catching up.
 

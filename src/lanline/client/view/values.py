@@ -162,6 +162,11 @@ class WaitingPerson(msgspec.Struct, frozen=True):
     """To compare with those that they see."""
 
 
+NO_RECOVERY = (
+    "You have no recovery key: if you lose your devices, nobody gets you back. Make one: lanline recovery make"
+)
+
+
 class GroupFacts(msgspec.Struct, frozen=True):
     """Of the group, where there is one and this device is in it or waits."""
 
@@ -177,6 +182,8 @@ class GroupFacts(msgspec.Struct, frozen=True):
     """The logs that are sealed in suite `rsa`."""
     is_founded: bool = False
     """What is said is sealed; what was said before is marked."""
+    lacks_recovery: bool = False
+    """There is no recovery key, or nobody has seen its words: see `NO_RECOVERY`."""
 
 
 class Notifying(msgspec.Struct, frozen=True):

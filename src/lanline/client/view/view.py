@@ -23,6 +23,7 @@ from lanline.client.view.values import (
 )
 from lanline.errors import LanlineError, RequestRefused
 from lanline.model.names import folded_name
+from lanline.model.text import safe_text
 
 MAX_KEPT = 500
 """Of the newest messages of each conversation; what is older is asked for."""
@@ -66,6 +67,8 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     ignored: tuple[tuple[int, str], ...] = ()
     """Account and name of those whose words are not shown on this device."""
     notifying: Notifying = Notifying()
+    is_reminder_due: bool = False
+    """That there is no recovery key was not told on this device within a day."""
 
 
 class CallingEnded(msgspec.Struct, frozen=True, tag=True):
@@ -82,10 +85,14 @@ class View:
         self,
         send_read: Callable[[int, int], None] = lambda _log, _through: None,
         send_told: Callable[[int], None] = lambda _log: None,
+        send_reminded: Callable[[], None] = lambda: None,
     ) -> None:
-        """`send_read` gets how far a log was read here, `send_told` of which invitation the person was told here."""
+        """`send_read` gets how far a log was read here, `send_told` of which invitation the person was told here;
+        `send_reminded` is called when they were reminded of the recovery key that they lack.
+        """
         self._send_read = send_read
         self.note_invitation_told = send_told
+        self._send_reminded = send_reminded
         self.account = 0
         self.name = ""
         self.server_name = ""
@@ -100,6 +107,7 @@ class View:
         self.ignored: dict[int, str] = {}
         """Whose words are not shown, by account."""
         self.notifying = Notifying()
+        self.is_reminder_due = False
         self.is_known = False
         """A snapshot has come."""
         self.is_restored = False
@@ -186,6 +194,10 @@ class View:
         self._conversations[log] = msgspec.structs.replace(conversation, read=through, unread=unread)
         self._send_read(log, through)
 
+    def note_reminded(self) -> None:
+        self.is_reminder_due = False
+        self._send_reminded()
+
     # What happens.
 
     def apply(self, change: Change) -> None:
@@ -220,6 +232,7 @@ class View:
         self.is_restored = self._server_history not in {"", snapshot.server_history}
         self._server_history = snapshot.server_history
         self.ignored, self.notifying = dict(snapshot.ignored), snapshot.notifying
+        self.is_reminder_due = snapshot.is_reminder_due
         self.catching_up = None if snapshot.catching_up is None else set(snapshot.catching_up)
         self._people = {each.account: each for each in snapshot.people}
         self._conversations = {each.log: each for each in snapshot.conversations}
@@ -342,7 +355,8 @@ def held_through(view: View, conversation: Conversation) -> int:
 
 def problem_of(error: LanlineError) -> Problem:
     retry_after_s = error.retry_after_s if isinstance(error, RequestRefused) else 0.0
-    return Problem(type(error).__name__, str(error), int(getattr(error, "code", 0) or 0), retry_after_s)
+    text = safe_text(str(error))  # it may name a file
+    return Problem(type(error).__name__, text, int(getattr(error, "code", 0) or 0), retry_after_s)
 
 
 def recent_of(conversation: Conversation, read: Callable[[int], Iterable[Message]]) -> tuple[Message, ...]:

@@ -36,7 +36,7 @@ class Parameter(msgspec.Struct, frozen=True):
         return f"[{self.kind.value}]" if self.is_optional else self.kind.value
 
 
-class Command(msgspec.Struct, frozen=True):
+class ChatCommand(msgspec.Struct, frozen=True):
     name: str
     tells: str
     parameters: tuple[Parameter, ...] = ()
@@ -60,147 +60,149 @@ _MEANT = "Without a number the latest is meant; /history shows the numbers."
 _WHERE = "In the room you are in."
 
 COMMANDS = (
-    Command("say", "Say the text as it stands, whatever it begins with.", _needs(Kind.TEXT)),
-    Command("me", "Tell what you do: '* ana waves'.", _needs(Kind.TEXT)),
-    Command(
+    ChatCommand("say", "Say the text as it stands, whatever it begins with.", _needs(Kind.TEXT)),
+    ChatCommand("me", "Tell what you do: '* ana waves'.", _needs(Kind.TEXT)),
+    ChatCommand(
         "msg",
         "Say something elsewhere, without going there.",
         _needs(Kind.PLACE, Kind.TEXT),
         ("send", "m"),
         "'send NICK TEXT' does the same.",
     ),
-    Command(
+    ChatCommand(
         "query",
         "Go to the conversation with one person.",
         (_may(Kind.NICK), _may(Kind.TEXT)),
         ("q",),
         "Without a name: back to the room before.",
     ),
-    Command("join", "Join a room and go there.", _needs(Kind.ROOM), ("j",)),
-    Command("part", "Leave a room for good.", (_may(Kind.ROOM),), ("leave",), "Without a name: the one you are in."),
-    Command(
+    ChatCommand("join", "Join a room and go there.", _needs(Kind.ROOM), ("j",)),
+    ChatCommand(
+        "part", "Leave a room for good.", (_may(Kind.ROOM),), ("leave",), "Without a name: the one you are in."
+    ),
+    ChatCommand(
         "switch",
         "Go to another conversation.",
         (_may(Kind.TAB),),
         ("s",),
         "Alt+1 to Alt+9 do the same. Without a name: to the next with something unread.",
     ),
-    Command("unread", "What is unread, and where.", ()),
-    Command("history", "Show the latest messages here, with their numbers.", (_may(Kind.COUNT),), ("h",)),
-    Command(
+    ChatCommand("unread", "What is unread, and where.", ()),
+    ChatCommand("history", "Show the latest messages here, with their numbers.", (_may(Kind.COUNT),), ("h",)),
+    ChatCommand(
         "reply", "Answer one message.", (_may(Kind.MEANT), Parameter(Kind.TEXT)), ("r",), f"{_MEANT} '/reply ^12 yes'"
     ),
-    Command("edit", "Replace what you said.", (_may(Kind.MEANT), Parameter(Kind.TEXT)), (), _MEANT),
-    Command("delete", "Take back what you said.", (_may(Kind.MEANT),), ("del",), _MEANT),
-    Command(
+    ChatCommand("edit", "Replace what you said.", (_may(Kind.MEANT), Parameter(Kind.TEXT)), (), _MEANT),
+    ChatCommand("delete", "Take back what you said.", (_may(Kind.MEANT),), ("del",), _MEANT),
+    ChatCommand(
         "react",
         "Put a symbol on a message; '-' before it takes it off again.",
         (_may(Kind.MEANT), Parameter(Kind.SYMBOL)),
         (),
         _MEANT,
     ),
-    Command(
+    ChatCommand(
         "report",
         "Show a message to the admins.",
         (_may(Kind.MEANT), _may(Kind.TEXT)),
         (),
         "With what was said before it, and with proof of who said it. '/report ^12 This is an insult.'",
     ),
-    Command(
+    ChatCommand(
         "pin",
         "Pin a message for all in this room.",
         (_may(Kind.MEANT),),
         (),
         f"For moderators and owners. {_MEANT}",
     ),
-    Command("unpin", "Take a pin off.", (_may(Kind.MEANT),), (), "Without a number: the latest pin."),
-    Command("pins", "What is pinned in this room.", ()),
-    Command("again", "Say again what the server did not take.", (), ("retry",)),
-    Command("forget", "Let go of what the server did not take.", ()),
-    Command("who", "Who there is, who is online, and where.", (_may(Kind.NICK),), ("clients", "whois")),
-    Command("names", "Who is in this room.", (_may(Kind.ROOM),)),
-    Command("list", "The rooms there are.", (), ("rooms",)),
-    Command("topic", "Show the topic of this room, or set it.", (_may(Kind.TEXT),)),
-    Command(
+    ChatCommand("unpin", "Take a pin off.", (_may(Kind.MEANT),), (), "Without a number: the latest pin."),
+    ChatCommand("pins", "What is pinned in this room.", ()),
+    ChatCommand("again", "Say again what the server did not take.", (), ("retry",)),
+    ChatCommand("forget", "Let go of what the server did not take.", ()),
+    ChatCommand("who", "Who there is, who is online, and where.", (_may(Kind.NICK),), ("clients", "whois")),
+    ChatCommand("names", "Who is in this room.", (_may(Kind.ROOM),)),
+    ChatCommand("list", "The rooms there are.", (), ("rooms",)),
+    ChatCommand("topic", "Show the topic of this room, or set it.", (_may(Kind.TEXT),)),
+    ChatCommand(
         "create",
         "Make a room and go there.",
         (Parameter(Kind.ROOM), _may(Kind.SORT)),
         (),
         "'private': only who is invited comes in. 'rsa': that, sealed with RSA keys.",
     ),
-    Command("access", "Open this room to all, or only to the invited.", _needs(Kind.ACCESS), (), _WHERE),
-    Command(
+    ChatCommand("access", "Open this room to all, or only to the invited.", _needs(Kind.ACCESS), (), _WHERE),
+    ChatCommand(
         "slow",
         "Let members wait between two messages in this room.",
         (_may(Kind.PACE),),
         (),
         "For moderators and owners, who do not wait. '/slow 30'; '/slow off' ends it; alone it says how it is.",
     ),
-    Command("invite", "Ask somebody into this room.", _needs(Kind.NICK), (), _WHERE),
-    Command("kick", "Send somebody out; they may come back.", _needs(Kind.NICK), (), _WHERE),
-    Command("ban", "Send somebody out for good.", _needs(Kind.NICK), (), _WHERE),
-    Command("unban", "Let somebody come back.", _needs(Kind.NICK), (), _WHERE),
-    Command("mute", "Let somebody read but not speak.", _needs(Kind.NICK), (), _WHERE),
-    Command("unmute", "Let somebody speak again.", _needs(Kind.NICK), (), _WHERE),
-    Command("op", "Make somebody a moderator.", _needs(Kind.NICK), (), _WHERE),
-    Command("owner", "Make somebody an owner, as you are.", _needs(Kind.NICK), (), _WHERE),
-    Command("deop", "Make a moderator or an owner an ordinary member.", _needs(Kind.NICK), (), _WHERE),
-    Command(
+    ChatCommand("invite", "Ask somebody into this room.", _needs(Kind.NICK), (), _WHERE),
+    ChatCommand("kick", "Send somebody out; they may come back.", _needs(Kind.NICK), (), _WHERE),
+    ChatCommand("ban", "Send somebody out for good.", _needs(Kind.NICK), (), _WHERE),
+    ChatCommand("unban", "Let somebody come back.", _needs(Kind.NICK), (), _WHERE),
+    ChatCommand("mute", "Let somebody read but not speak.", _needs(Kind.NICK), (), _WHERE),
+    ChatCommand("unmute", "Let somebody speak again.", _needs(Kind.NICK), (), _WHERE),
+    ChatCommand("op", "Make somebody a moderator.", _needs(Kind.NICK), (), _WHERE),
+    ChatCommand("owner", "Make somebody an owner, as you are.", _needs(Kind.NICK), (), _WHERE),
+    ChatCommand("deop", "Make a moderator or an owner an ordinary member.", _needs(Kind.NICK), (), _WHERE),
+    ChatCommand(
         "admit",
         "Let somebody into the group who asks.",
         (_may(Kind.NICK),),
         (),
         "For admins. Without a name: the only one who asks. Compare their words first.",
     ),
-    Command(
+    ChatCommand(
         "seal",
         "Seal what whoever runs the server can read; 'yes' behind it does it.",
         (_may(Kind.TEXT),),
         (),
         "For an admin of a server from before there was sealing, and for owners of rooms by invitation from before.",
     ),
-    Command("approve", "Let in another device of yours, by the code that it shows.", _needs(Kind.TEXT)),
-    Command(
+    ChatCommand("approve", "Let in another device of yours, by the code that it shows.", _needs(Kind.TEXT)),
+    ChatCommand(
         "verify",
         "Compare words with somebody; 'same' behind the name says that they are.",
         (Parameter(Kind.NICK), _may(Kind.TEXT)),
         (),
         "If both see the same words, nobody has replaced a key on the way. '/verify ben same' remembers it.",
     ),
-    Command("rsa", "Seal what you and somebody say with your RSA keys, for good.", _needs(Kind.NICK)),
-    Command(
+    ChatCommand("rsa", "Seal what you and somebody say with your RSA keys, for good.", _needs(Kind.NICK)),
+    ChatCommand(
         "accept",
         "Talk on with somebody whose account is another than before.",
         _needs(Kind.PLACE),
         (),
         "'/accept #ROOM': talk on in a room of which the server shows an entry that does not hold.",
     ),
-    Command(
+    ChatCommand(
         "presence",
         "Tell who comes and goes, or not.",
         (_may(Kind.SWITCH),),
         (),
         "'auto': not while you are in a room of more than 30. It holds until you leave.",
     ),
-    Command(
+    ChatCommand(
         "notify",
         "Be called with a bell and a notification.",
         (_may(Kind.TEXT),),
         (),
         "'on', 'off', 'bell' or 'desktop'; for 'mentions', 'private', 'both' or 'all'; 'quiet 22:00-07:00'.",
     ),
-    Command(
+    ChatCommand(
         "ignore",
         "Do not show what somebody says.",
         (_may(Kind.NICK),),
         (),
         "On this device; they are not told. Without a name: who is ignored.",
     ),
-    Command("unignore", "Show again what somebody says.", _needs(Kind.NICK)),
-    Command("nick", "Names are for good: says why.", (_may(Kind.NICK),)),
-    Command("dereg", "Go offline. What is said meanwhile is kept for you.", (), (), "'dereg' does the same."),
-    Command("quit", "Leave.", (), ("exit", "bye"), "'!q', Ctrl+C and Ctrl+D do the same."),
-    Command("help", "This list, or one command.", (_may(Kind.COMMAND),), ("?",)),
+    ChatCommand("unignore", "Show again what somebody says.", _needs(Kind.NICK)),
+    ChatCommand("nick", "Names are for good: says why.", (_may(Kind.NICK),)),
+    ChatCommand("dereg", "Go offline. What is said meanwhile is kept for you.", (), (), "'dereg' does the same."),
+    ChatCommand("quit", "Leave.", (), ("exit", "bye"), "'!q', Ctrl+C and Ctrl+D do the same."),
+    ChatCommand("help", "This list, or one command.", (_may(Kind.COMMAND),), ("?",)),
 )
 
 _BY_WORD = {word: command for command in COMMANDS for word in (command.name, *command.aliases)}
@@ -208,7 +210,7 @@ _BY_WORD = {word: command for command in COMMANDS for word in (command.name, *co
 WORDS = tuple(sorted(_BY_WORD))
 
 
-def command_named(word: str) -> Command | None:
+def command_named(word: str) -> ChatCommand | None:
     return _BY_WORD.get(word.removeprefix("/").lower())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from lanline.faces.chat.commands import COMMANDS, Command, Kind, command_named
+from lanline.faces.chat.commands import COMMANDS, ChatCommand, Kind, command_named
 
 Names = Callable[[], Iterable[str]]
 _BARE = ("clients", "send", "dereg", "!q")
@@ -68,7 +68,7 @@ class ChatCompleter(Completer):
                 return []
 
 
-def _kind_at(command: Command, arguments: list[str]) -> Kind | None:
+def _kind_at(command: ChatCommand, arguments: list[str]) -> Kind | None:
     """What the last of these arguments is."""
     kinds = [parameter.kind for parameter in command.parameters]
     if Kind.MEANT in kinds and not arguments[0].startswith("^"):

@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from lanline.errors import InvalidInput
-from lanline.faces.chat.commands import Command, Kind, Parameter, command_named, unknown_command
+from lanline.faces.chat.commands import ChatCommand, Kind, Parameter, command_named, unknown_command
 from lanline.model.text import safe_line
 
 _SHOWN_WORD = 40
@@ -31,7 +31,7 @@ class Saying(msgspec.Struct, frozen=True):
 class Order(msgspec.Struct, frozen=True):
     """A command and its arguments by their kind; what was left out is missing."""
 
-    command: Command
+    command: ChatCommand
     arguments: dict[Kind, str]
 
     def get(self, kind: Kind) -> str:
@@ -90,7 +90,7 @@ def _parse_slash(line: str) -> Order:
     return Order(command, _arguments(command, rest))
 
 
-def _arguments(command: Command, rest: str) -> dict[Kind, str]:
+def _arguments(command: ChatCommand, rest: str) -> dict[Kind, str]:
     arguments: dict[Kind, str] = {}
     for parameter in command.parameters:
         value, rest = _take(parameter, rest)

@@ -1,6 +1,6 @@
 """A server's reply, and what a refusal means to the person who wants the message to arrive.
 
-Servers say the same thing in a hundred ways. The rules go by stage, code, enhanced status (RFC 3463) and, where those
+Servers say the same thing in a hundred ways. The rules go by step, code, enhanced status (RFC 3463) and, where those
 say too little, by the words that the big providers use. Where nothing fits, nothing is guessed.
 """
 
@@ -48,7 +48,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    stage: DialogueStep
+    step: DialogueStep
     reply: Reply
     recipient: str = ""
 
@@ -63,7 +63,7 @@ class Refusal(msgspec.Struct, frozen=True):
     def is_about_message(self) -> bool:
         """A verdict on this message or recipient, and not on who sends it, from where, and how fast."""
         rule = _rule(self)
-        return self.stage in _MESSAGE and (rule is None or not (rule.is_about_access or rule.is_throttle))
+        return self.step in _MESSAGE and (rule is None or not (rule.is_about_access or rule.is_throttle))
 
     @property
     def is_throttle(self) -> bool:
@@ -74,13 +74,13 @@ class Refusal(msgspec.Struct, frozen=True):
     def is_counted(self) -> bool:
         """The connection has had its share of messages, as some servers put it; on a new one it may go on."""
         is_said = self.says(_ANOTHER_WILL_DO + "|too many (messages|mails)")
-        return self.is_temporary and self.stage is DialogueStep.MAIL and is_said
+        return self.is_temporary and self.step is DialogueStep.MAIL and is_said
 
     @property
     def is_crowded(self) -> bool:
         """RFC 5321, 4.5.3.1.10: too many recipients in one transaction; the rest may go in another."""
         is_said = self.reply.enhanced in {"4.5.3", "5.5.3"} or self.says("too many recip")
-        return self.stage is DialogueStep.RCPT and self.reply.code in {452, 451, 450, 552} and is_said
+        return self.step is DialogueStep.RCPT and self.reply.code in {452, 451, 450, 552} and is_said
 
     @property
     def wait_s(self) -> float | None:
@@ -89,7 +89,7 @@ class Refusal(msgspec.Struct, frozen=True):
         return float(match[1]) * (60 if match[2].lower().startswith("m") else 1) if match else None
 
     def __str__(self) -> str:
-        refused = f"the recipient {self.recipient}" if self.recipient else self.stage.value
+        refused = f"the recipient {self.recipient}" if self.recipient else self.step.value
         return f"The server refused {refused} ({self.reply}). {explanation(self)}"
 
 
@@ -129,7 +129,7 @@ class _Rule(msgspec.Struct, frozen=True):
     """What it names has to fit; of status and words, which are two ways to say one thing, either is enough."""
 
     meaning: str
-    stages: tuple[DialogueStep, ...] = ()
+    steps: tuple[DialogueStep, ...] = ()
     codes: tuple[int, ...] = ()
     enhanced: tuple[str, ...] = ()
     words: str = ""
@@ -137,7 +137,7 @@ class _Rule(msgspec.Struct, frozen=True):
     is_throttle: bool = False
 
     def fits(self, refusal: Refusal) -> bool:
-        is_here = not self.stages or refusal.stage in self.stages
+        is_here = not self.steps or refusal.step in self.steps
         is_said = refusal.reply.enhanced in self.enhanced or bool(self.words and refusal.says(self.words))
         has_code = not self.codes or refusal.reply.code in self.codes
         return is_here and has_code and (is_said or not (self.enhanced or self.words))

@@ -18,7 +18,7 @@ from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp import events
 from lanline.proto.smtp.events import ConnectionBroke, DeliveryUncertain, Event, Offer, State, Timeouts, offer_of
 from lanline.proto.smtp.sasl import answers, chosen_way, decoded
-from lanline.proto.smtp.wire import MASK, ReplyParser, Stuffing, Transcript
+from lanline.proto.smtp.wire import MASK, ReplyParser, SmtpTranscript, Stuffing
 
 _GOODBYE_S = 5.0
 _INTERRUPTED_S = 3.0
@@ -30,7 +30,7 @@ _Asked: TypeAlias = Generator[None, Reply | None, Reply]
 
 class SmtpClient:
     def __init__(
-        self, server: Server, timeouts: Timeouts, transcript: Transcript, entropy: Callable[[int], bytes]
+        self, server: Server, timeouts: Timeouts, transcript: SmtpTranscript, entropy: Callable[[int], bytes]
     ) -> None:
         self._server, self._timeouts, self._transcript, self._entropy = server, timeouts, transcript, entropy
         self._parser = ReplyParser()
@@ -38,7 +38,7 @@ class SmtpClient:
         self._out = bytearray()
         self._events: deque[Event] = deque()
         self._steps: _Steps | None = None
-        self._stage = DialogueStep.GREETING
+        self._step = DialogueStep.GREETING
         self._deadline: float | None = None
         self._is_reset = True
         self._is_complete = self._interrupted = False
@@ -121,8 +121,8 @@ class SmtpClient:
         if self._is_complete:
             self._fail(self._uncertain("you interrupted it" if self._interrupted else "no answer came in time"))
             return
-        why = f"did not answer in time at {self._stage.value}."
-        if self._stage is DialogueStep.GREETING:
+        why = f"did not answer in time at {self._step.value}."
+        if self._step is DialogueStep.GREETING:
             why = "does not answer; it may be down, or a firewall is in the way."
         self._fail(MailDeferred(f"{self._server} {why} Nothing was sent; try again later."))
 
@@ -206,9 +206,9 @@ class SmtpClient:
             self._demand((yield from self._ask(DialogueStep.MAIL, "RSET")), 250)
         self._is_reset = False
         first, *others = yield from self._envelope_replies(envelope, size_bytes)
-        self._stage = DialogueStep.MAIL
+        self._step = DialogueStep.MAIL
         self._demand(first, 250)
-        self._stage = DialogueStep.RCPT
+        self._step = DialogueStep.RCPT
         for recipient, reply in zip(envelope.recipients, others, strict=False):
             if reply.code in {250, 251, 252}:
                 self._accepted += (recipient,)
@@ -253,9 +253,9 @@ class SmtpClient:
 
     # Saying, hearing, and what either may lead to
 
-    def _ask(self, stage: DialogueStep, line: str, shown: str | None = None) -> _Asked:
+    def _ask(self, step: DialogueStep, line: str, shown: str | None = None) -> _Asked:
         self._say(line, shown=shown)
-        return (yield from self._reply(stage))
+        return (yield from self._reply(step))
 
     def _say(self, *lines: str, shown: str | None = None) -> None:
         if not self._parser.is_empty:
@@ -264,8 +264,8 @@ class SmtpClient:
             self._transcript.client(shown or line)
             self._out += line.encode() + b"\r\n"
 
-    def _reply(self, stage: DialogueStep) -> _Asked:
-        self._stage = stage
+    def _reply(self, step: DialogueStep) -> _Asked:
+        self._step = step
         reply = yield
         assert reply is not None
         if reply.code == 421:  # RFC 5321, 3.8: it closes the connection now
@@ -281,7 +281,7 @@ class SmtpClient:
     def _refusal(self, reply: Reply, recipient: str = "") -> Refusal:
         if reply.code < 400:
             raise self._nonsense(reply)
-        refusal = Refusal(self._stage, self._shown(reply), recipient)
+        refusal = Refusal(self._step, self._shown(reply), recipient)
         if reply.code == 421 and recipient:
             raise refused(refusal)
         return refusal
@@ -292,7 +292,7 @@ class SmtpClient:
             return self._uncertain("the answer was none that SMTP knows")
         shown = self._shown(heard)
         words = one_line(f"{shown.code or ''} {shown.text}")
-        text = f"{self._server} does not speak SMTP: at {self._stage.value} it said {words!r}."
+        text = f"{self._server} does not speak SMTP: at {self._step.value} it said {words!r}."
         return MailRefused(f"{text} Nothing was sent.")
 
     def _unasked(self) -> MailProblem:
@@ -308,7 +308,7 @@ class SmtpClient:
         return self._nonsense(reply or Reply(0, "half a line"))
 
     def _shown(self, reply: Reply) -> Reply:
-        return self._transcript.masked(reply, in_sign_in=self._stage is DialogueStep.AUTH)
+        return self._transcript.masked(reply, in_sign_in=self._step is DialogueStep.AUTH)
 
     def _uncertain(self, why: str) -> DeliveryUncertain:
         return DeliveryUncertain(
@@ -321,7 +321,7 @@ class SmtpClient:
         if self._is_complete:
             self._fail(self._uncertain("the connection broke"))
         else:
-            text = f"The connection to {self._server} broke at {self._stage.value}. Nothing was sent; try again later."
+            text = f"The connection to {self._server} broke at {self._step.value}. Nothing was sent; try again later."
             self._fail(problem or ConnectionBroke(text))
 
     # How the generators are turned over
@@ -344,7 +344,7 @@ class SmtpClient:
                 if self.state is State.WAITING:
                     self._advance(reply, now)
                     continue
-                self._stage = DialogueStep.CONTENT  # to a message that is not complete, which is at best a refusal
+                self._step = DialogueStep.CONTENT  # to a message that is not complete, which is at best a refusal
                 early = f"{self._server} said {reply} before the message was complete. It was not sent."
                 self._fail(refused(self._refusal(reply)) if reply.code >= 400 else MailRefused(early))
         except ProtocolViolation as cause:
@@ -364,7 +364,7 @@ class SmtpClient:
     def _limit_s(self) -> float:
         if self._is_complete:
             return self._timeouts.last_reply_s
-        return min(_GOODBYE_S, self._timeouts.reply_s) if self._stage is DialogueStep.QUIT else self._timeouts.reply_s
+        return min(_GOODBYE_S, self._timeouts.reply_s) if self._step is DialogueStep.QUIT else self._timeouts.reply_s
 
     def _fail(self, problem: LanlineError) -> None:
         """In the middle of something nothing else can be said, so the dialogue is over."""

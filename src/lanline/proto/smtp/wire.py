@@ -90,7 +90,7 @@ class Stuffing:
         return b".\r\n"
 
 
-class Transcript:
+class SmtpTranscript:
     """Hands every line to `sink`. Only what is shown is masked: the dialogue itself goes on with what was said."""
 
     def __init__(self, sink: Callable[[str], None] = lambda _: None) -> None:

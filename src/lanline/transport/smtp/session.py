@@ -25,7 +25,7 @@ from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp import events
 from lanline.proto.smtp.client import SmtpClient
 from lanline.proto.smtp.events import Offer
-from lanline.proto.smtp.wire import Transcript
+from lanline.proto.smtp.wire import SmtpTranscript
 from lanline.transport.smtp.connecting import Interrupt, connected
 from lanline.transport.smtp.tls import ANY_FINGERPRINT, shake_hands, tls_problem, wrong_start
 
@@ -56,12 +56,12 @@ class Passage(msgspec.Struct, frozen=True):
     timeouts: events.Timeouts = events.Timeouts()
 
 
-class Session:
+class MailSession:
     """Callers see what the server offers, `sign_in`, `deliver` and `close`. All of them raise MailProblem."""
 
     def __init__(self, passage: Passage, interrupt: Interrupt, sink: Callable[[str], None] = lambda _: None) -> None:
         self._passage, self._interrupt, self._server = passage, interrupt, passage.server
-        self._limit_s, transcript = passage.timeouts.reply_s, Transcript(sink)
+        self._limit_s, transcript = passage.timeouts.reply_s, SmtpTranscript(sink)
         transcript.note(f"connecting to {self._server}")
         self._machine = SmtpClient(self._server, passage.timeouts, transcript, os.urandom)
         self._out = bytearray()

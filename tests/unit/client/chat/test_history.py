@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -125,6 +126,14 @@ def test_a_damaged_file_is_told_as_that(tmp_path: Path) -> None:
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(HistoryProblem, match="damaged"):
         History.open(path)
+
+
+def test_what_is_told_of_a_file_whose_path_is_no_utf8_can_be_shown(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.db")
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(HistoryProblem, match="caf�") as told:
+        History.open(path)
+    assert str(told.value).encode()
 
 
 def test_a_folder_in_its_place_is_told_as_that(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""What a device keeps for its person: numbers of conversations, who is ignored, which invitations were told."""
+"""What a device keeps for its person: numbers of conversations, who is ignored, and of what they were told."""
 
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from lanline.client.chat.history import History
 from lanline.client.view import events
@@ -13,6 +14,7 @@ from lanline.wire.chat.directory import PeopleChanged, Person
 from unit.client.chat.stage import ANN_AND_BEN, BEN, CAI, LAB, START_MS, PlayedLink, Stage, direct, lab, said, texts
 
 ATTIC = 30
+DAY_S = 24 * 60 * 60
 
 
 def attic(log: int = ATTIC, name: str = "#attic") -> Conversation:
@@ -95,6 +97,29 @@ def test_who_has_the_number_of_somebody_ignored_is_not_ignored() -> None:
     assert stage.node.directory.ignoring.names == {BEN: "ben"}
     link.say(PeopleChanged((Person(BEN, "bert", True, "", START_MS),)))
     assert not stage.node.directory.ignoring.names
+
+
+# The reminder of the recovery key.
+
+
+def test_of_a_recovery_key_that_is_lacking_a_person_is_reminded_once_a_day() -> None:
+    stage = Stage()
+    assert stage.node.preferences.is_reminder_due
+    stage.node.preferences.note_reminded()
+    stage.restart()
+    assert not stage.node.preferences.is_reminder_due
+    stage.clock.pass_time(DAY_S - 1)
+    assert not stage.node.preferences.is_reminder_due
+    stage.clock.pass_time(1)
+    assert stage.node.preferences.is_reminder_due
+
+
+def test_a_reminder_at_a_wrong_time_of_day_puts_off_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    with monkeypatch.context() as wrong:
+        wrong.setattr(stage.clock, "now_ms", lambda: START_MS + 10 * 365 * DAY_S * 1000)
+        stage.node.preferences.note_reminded()
+    assert stage.node.preferences.is_reminder_due
 
 
 # Invitations.

@@ -174,3 +174,8 @@ def test_nothing_is_overwritten_and_what_is_no_film_is_said(tmp_path: Path) -> N
     for name in ("text.mp4", "nothing.mp4"):
         with pytest.raises(MediaProblem, match=name):
             Preparing(tmp_path / name, tmp_path)
+
+
+def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(MediaProblem, match=r"is a folder\. Give one video file"):
+        Preparing(tmp_path, tmp_path)

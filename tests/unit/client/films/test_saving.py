@@ -23,7 +23,7 @@ class Fetch:
 
     def __init__(self, playing: Playing) -> None:
         self.problem: Exception | None = None
-        self.on_replaced = lambda: None
+        self.on_film_replaced = lambda: None
         self.is_closed = False
         self._playing = playing
 

@@ -110,3 +110,10 @@ def test_a_file_that_is_called_as_no_film_is_not_taken(tmp_path: Path) -> None:
         FilmUpload(tmp_path / "lake.mp4")
     with pytest.raises(InvalidInput, match="cannot be read"):
         FilmUpload(tmp_path / "lake_240p.mp4")
+
+
+@pytest.mark.parametrize("name", ["films", "lake_240p.mp4"])
+def test_a_folder_is_said_to_be_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(InvalidInput, match=rf"is a folder\. Give the files .*{name}/\*\.mp4"):
+        FilmUpload(tmp_path / name)

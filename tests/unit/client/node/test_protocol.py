@@ -17,7 +17,15 @@ from lanline.client.node.protocol import Answer, Changed, Failed, Frames, FromNo
 from lanline.client.view import events
 from lanline.client.view.values import Message, MessageState, Unreadable
 from lanline.client.view.view import problem_of
-from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
+from lanline.errors import (
+    HistoryProblem,
+    InvalidInput,
+    LanlineError,
+    LinkNotOpen,
+    ProtocolViolation,
+    RefusalCode,
+    RequestRefused,
+)
 from lanline.model.content import Reaction, Text
 
 DECODER = msgspec.json.Decoder(FromNode)
@@ -38,6 +46,19 @@ def test_what_is_sent_arrives_however_it_is_cut(sent: list[FromNode], piece: int
         for value in frames.receive_bytes(data[start : start + piece])
     ]
     assert found == sent
+
+
+def test_what_went_wrong_is_told_also_where_it_names_a_file_that_is_no_utf8() -> None:
+    problem = problem_of(HistoryProblem("Nothing can be written in caf\udce9."))
+    assert problem.text == "Nothing can be written in caf�."
+    assert encode(Answer(1, Failed(problem)))
+
+
+def test_text_that_is_no_utf8_is_refused_and_the_person_is_not_told_that_they_typed_what_they_did_not() -> None:
+    with pytest.raises(InvalidInput, match="What was typed"):
+        encode(Request(7, Say("#lab", Text("caf\udce9"), b"e" * 16)))
+    with pytest.raises(InvalidInput, match="What this device has to tell"):
+        encode(Changed(events.HistoryFailed("caf\udce9")))
 
 
 def test_a_length_that_is_none_is_a_violation() -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from lanline.client.chat.following import FETCHED_AT_FIRST
 from lanline.client.node import protocol
+from lanline.client.node.owncommands import NoteReminded
 from lanline.client.node.protocol import (
     AnyCommand,
     Deregister,
@@ -24,6 +25,7 @@ from lanline.client.node.protocol import (
 from lanline.client.node.service import Service
 from lanline.client.view.events import ConnectionLost
 from lanline.client.view.values import MessageState, NodeState
+from lanline.client.view.view import View
 from lanline.errors import LinkLost, RefusalCode, ServerUnreachable
 from lanline.model.content import Text
 from lanline.wire.chat.answers import Done, Refused
@@ -94,6 +96,16 @@ def test_a_refused_message_that_another_face_has_taken_off_was_not_sent() -> Non
     outcome = asyncio.run(service.result_of(WaitSent(message.entry_id, 1.0)))
     assert outcome == Outcome(MessageState.REFUSED, "You are muted.", RefusalCode.MUTED)
     assert stage.node.outbox.messages == []
+
+
+def test_of_a_reminder_that_was_told_the_next_face_knows() -> None:
+    stage = Stage()
+    first, second = View(), View()
+    first.apply(service_of(stage).snapshot())
+    assert first.is_reminder_due
+    assert asyncio.run(service_of(stage).result_of(NoteReminded())) == protocol.Done()
+    second.apply(service_of(stage).snapshot())
+    assert not second.is_reminder_due
 
 
 class Restarting:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lanline.client.chat.history import History
-from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.context import GroupContext, SignedInPerson
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.ownentries import INVITE_SECRET_BYTES, InviteKeys
@@ -106,7 +106,7 @@ class Device:
         founds = self.is_admin
         self.member._context.history = signed_in.epoch[:8].ljust(8, b"\0")
         self.member.begin_link(
-            Person(self.name, founds=founds, is_admin=self.is_admin, is_open=welcome.is_open, ahead_ms=ahead_ms)
+            SignedInPerson(self.name, founds=founds, is_admin=self.is_admin, is_open=welcome.is_open, ahead_ms=ahead_ms)
         )
         if settles:
             self.town.settle()

@@ -17,7 +17,7 @@ from lanline.model.mail.message import Parcel
 from lanline.model.mail.server import Credentials, Security, Server, SignIn, checked_credentials
 from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Passage, Session, Watch
+from lanline.transport.smtp.session import MailSession, Passage, Watch
 from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.stage import Stage
@@ -87,7 +87,7 @@ class WatchedServer:
         self.moody.commands.clear()
         self.moody.messages.clear()
         with contextlib.closing(Interrupt()) as interrupt:
-            session = Session(Passage(self.server, credentials, method, Timeouts(60, 60)), interrupt)
+            session = MailSession(Passage(self.server, credentials, method, Timeouts(60, 60)), interrupt)
             session.sign_in()
             session.deliver(parcel, Watch())
             session.close()

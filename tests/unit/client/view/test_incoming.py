@@ -16,6 +16,7 @@ from lanline.client.view.events import (
     CopyParted,
     EntriesOpened,
     EntriesReceived,
+    GroupChanged,
     HistoryFailed,
     InvitedToRoom,
     MemberChanged,
@@ -29,7 +30,15 @@ from lanline.client.view.events import (
 from lanline.client.view.incoming import Incoming
 from lanline.client.view.places import Places
 from lanline.client.view.transcript import Transcript
-from lanline.client.view.values import Conversation, Message, MessageState, NodeState, Unreadable
+from lanline.client.view.values import (
+    NO_RECOVERY,
+    Conversation,
+    GroupFacts,
+    Message,
+    MessageState,
+    NodeState,
+    Unreadable,
+)
 from lanline.client.view.view import Change, Snapshot, View, recent_of
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Access, Role, Standing
@@ -492,6 +501,17 @@ def test_an_invitation_that_waited_for_somebody_to_hear_it_is_told_and_noted(new
     )
     assert "* ana asks you into #x. /join #x goes there.\n" in news.tell(snapshot)
     assert news.stage.view.told_invitations == [30]
+
+
+def test_that_there_is_no_recovery_key_is_told_where_that_is_due_and_not_again(news: News) -> None:
+    view, lacking = news.stage.view, GroupChanged(GroupFacts(lacks_recovery=True), ())
+    view.is_reminder_due = True
+    assert "recovery" not in news.comes_in()
+    view.group = lacking.group
+    assert news.tell(lacking) == f"* {NO_RECOVERY}\n"
+    assert not view.is_reminder_due
+    assert news.tell(lacking) == ""
+    assert "recovery" not in news.comes_in()
 
 
 # Where a message stands.

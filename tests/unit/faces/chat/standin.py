@@ -44,6 +44,7 @@ class View:
         self.group = GroupFacts({ANA: "by your invite"})
         self.ignored: dict[int, str] = {}
         self.notifying = Notifying()
+        self.is_reminder_due = False
         self.told_invitations: list[int] = []
         self.note_invitation_told = self.told_invitations.append
         self.people = (person(ANA, "ana"), person(BO, "bo", is_online=False), person(ME, "me"))
@@ -51,6 +52,9 @@ class View:
         self.outbox: list[Message] = []
         self.read: dict[int, int] = {}
         self._rows: dict[int, Conversation] = {}
+
+    def note_reminded(self) -> None:
+        self.is_reminder_due = False
 
     @property
     def is_connected(self) -> bool:

@@ -22,7 +22,7 @@ from lanline.proto.smtp.events import (
     Timeouts,
     TlsRequested,
 )
-from lanline.proto.smtp.wire import Transcript
+from lanline.proto.smtp.wire import SmtpTranscript
 
 ENVELOPE = Envelope("ann@x.org", ("bob@x.org", "eve@x.org"), smtputf8=False)
 OFFER = b"250-m\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-DSN\r\n250 AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256 EXTERNAL"
@@ -36,7 +36,7 @@ class Talk:
         self.now = 0.0
         self.shown: list[str] = []
         server = Server(host, 465, security)
-        self.client = SmtpClient(server, Timeouts(60, 600), Transcript(self.shown.append), bytes)
+        self.client = SmtpClient(server, Timeouts(60, 600), SmtpTranscript(self.shown.append), bytes)
 
     def hear(self, *replies: bytes) -> list[bytes]:
         """What is said, line by line, when the server says this."""

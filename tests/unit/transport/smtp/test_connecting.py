@@ -13,7 +13,7 @@ from lanline.model.mail.server import Security, Server
 from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp import session as session_module
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Passage, Session
+from lanline.transport.smtp.session import MailSession, Passage
 from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.stage import Stage
@@ -23,7 +23,7 @@ TIMEOUTS = Timeouts(60, 60)
 
 def reason(server: Server, kind: type[LanlineError]) -> str:
     with pytest.raises(kind) as caught, contextlib.closing(Interrupt()) as interrupt:
-        Session(Passage(server, timeouts=TIMEOUTS), interrupt)
+        MailSession(Passage(server, timeouts=TIMEOUTS), interrupt)
     assert isinstance(caught.value, kind)
     return str(caught.value)
 
@@ -78,7 +78,7 @@ def test_a_slow_greeting_is_waited_for(stage: Stage, authority: Authority, monke
 
     server = Server("localhost", port, Security.STARTTLS, str(authority.ca_file))
     with contextlib.closing(Interrupt()) as interrupt:
-        Session(Passage(server, timeouts=TIMEOUTS), interrupt).close()
+        MailSession(Passage(server, timeouts=TIMEOUTS), interrupt).close()
 
 
 def test_something_that_is_no_mail_server_is_told_apart(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from lanline.errors import LanlineError, MailDeferred, MailRefused, ServerUntrus
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp.events import Offer, Timeouts
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Passage, Session
+from lanline.transport.smtp.session import MailSession, Passage
 from mailhouse.certificates import Authority, Pair
 from mailhouse.moody import CUT, EHLO, OK, SILENCE, Moody
 from mailhouse.stage import Stage
@@ -39,7 +39,7 @@ class Attempt:
         self, credentials: Credentials | None = None, method: SignIn = SignIn.AUTO, timeouts: Timeouts = PATIENT
     ) -> Offer:
         with contextlib.closing(Interrupt()) as interrupt:
-            session = Session(Passage(self._server, credentials, method, timeouts), interrupt, self.shown.append)
+            session = MailSession(Passage(self._server, credentials, method, timeouts), interrupt, self.shown.append)
             try:
                 session.sign_in()
             finally:

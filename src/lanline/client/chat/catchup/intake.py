@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from lanline.client.chat.catchup.storing import Storing
 from lanline.client.chat.context import NodeContext, ServerLine
-from lanline.client.chat.conversations import Conversations, Following, Track
+from lanline.client.chat.conversations import Conversations, FollowedConversation, Following
 from lanline.client.chat.history import History
 from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.restored.lost import KEPT_OF_CATCH_UP, may_be_brought, said_by_account
@@ -49,7 +49,7 @@ class Intake:
         conversations: Conversations,
         own: OwnMessages,
         seals: Seals,
-        on_kept: Callable[[Track], None],
+        on_kept: Callable[[FollowedConversation], None],
     ) -> None:
         """`on_kept`: it is on the disk, and was told."""
         self._history = context.history
@@ -68,13 +68,13 @@ class Intake:
         self._is_held = False
         """Somebody waits for what is under way, and nothing more is to begin meanwhile."""
 
-    def through(self, track: Track) -> int:
+    def through(self, track: FollowedConversation) -> int:
         """How far it has come, written or not."""
         return self._through.get(track.shown.log, track.shown.delivered)
 
     def take(
         self,
-        track: Track,
+        track: FollowedConversation,
         entries: Sequence[LogEntry],
         came: Sequence[LogEntry],
         *,
@@ -120,7 +120,7 @@ class Intake:
         said = {each.entry_id: as_came[each.sequence] for each in mine}
         return self._history.outbox.sealed_otherwise(log, said) if said else None
 
-    def _write_first(self, track: Track) -> None:
+    def _write_first(self, track: FollowedConversation) -> None:
         """What came of this log before, and is not on the disk; what came of others may wait longer."""
         self._is_held = True
         try:
@@ -182,7 +182,7 @@ class Intake:
         elif not isinstance(problem, OverflowError):
             raise problem
 
-    def _note_kept(self, track: Track, entries: Sequence[LogEntry]) -> None:
+    def _note_kept(self, track: FollowedConversation, entries: Sequence[LogEntry]) -> None:
         shown, own = track.shown, self._conversations.account
         log, through, is_live = shown.log, entries[-1].sequence, track.following is Following.LIVE
         if self._seals.struck is not None:

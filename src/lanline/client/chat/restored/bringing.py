@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lanline.client.chat.context import NodeContext
-from lanline.client.chat.conversations import Conversations, Following, Track
+from lanline.client.chat.conversations import Conversations, FollowedConversation, Following
 from lanline.client.chat.restored.lost import SetAsideWords
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer
@@ -81,7 +81,7 @@ class Bringing:
                 if other is not None and other is not track:
                     self._conversations.part(track, 0)
 
-    def _track(self, title: str) -> Track | None:
+    def _track(self, title: str) -> FollowedConversation | None:
         """Where it is said now. None: nowhere, or not yet."""
         track = self._conversations.titled(title)
         if track is not None and track.shown.is_open:

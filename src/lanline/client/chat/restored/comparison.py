@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lanline.client.chat.context import NodeContext
-from lanline.client.chat.conversations import Conversations, Track
+from lanline.client.chat.conversations import Conversations, FollowedConversation
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.sealing.logchain import Seen
@@ -37,7 +37,9 @@ class Rehashing:
         self.context = context
         self._seals = seals
 
-    def begin(self, track: Track, agreed: int, on_known: OnKnown, on_link_lost: Callable[[], None]) -> None:
+    def begin(
+        self, track: FollowedConversation, agreed: int, on_known: OnKnown, on_link_lost: Callable[[], None]
+    ) -> None:
         """One of the two follows, now or later."""
         known = [each for each in self._known(track, agreed) if agreed - each[0] <= MAX_READ]
         if known:
@@ -45,7 +47,7 @@ class Rehashing:
         else:
             on_known(agreed, None)
 
-    def _known(self, track: Track, agreed: int) -> list[Seen]:
+    def _known(self, track: FollowedConversation, agreed: int) -> list[Seen]:
         """The newest, and one to prove it by."""
         found: list[Seen] = []
         place = agreed
@@ -71,7 +73,7 @@ class _Way:
     def __init__(
         self,
         rehashing: Rehashing,
-        track: Track,
+        track: FollowedConversation,
         known: Sequence[Seen],
         agreed: int,
         on_known: OnKnown,
@@ -150,7 +152,7 @@ class Comparison:
         context: NodeContext,
         conversations: Conversations,
         rehashing: Rehashing,
-        on_proven: Callable[[Track], None],
+        on_proven: Callable[[FollowedConversation], None],
     ) -> None:
         self._lost = context.lost
         self._clock = context.clock
@@ -160,7 +162,7 @@ class Comparison:
         self._on_proven = on_proven
         self.under_way: set[int] = set()
 
-    def begin(self, track: Track) -> None:
+    def begin(self, track: FollowedConversation) -> None:
         """`on_proven` follows, now or later; not when the link ends before."""
         log = track.shown.log
         if log not in self.under_way:
@@ -201,7 +203,7 @@ class Comparison:
                 return
         self._look(log, through - len(entries) if entries else 0)
 
-    def _finish(self, track: Track, agreed: int) -> None:
+    def _finish(self, track: FollowedConversation, agreed: int) -> None:
         log = track.shown.log
 
         def part(agreed: int, known: bytes | None) -> None:

@@ -16,9 +16,6 @@ from lanline.errors import RecordMissing
 from lanline.model.names import folded_name
 from lanline.model.text import display_name
 
-_NO_RECOVERY = (
-    "You have no recovery key: if you lose your devices, nobody gets you back. Make one: lanline recovery make"
-)
 _PLAIN = "What is said on this server is not sealed: whoever runs it can read it."
 
 
@@ -51,7 +48,6 @@ class GroupNews:
     def _facts(self) -> GroupFacts:
         member = self._member
         notes = [member.refusal] if member.standing is GroupStanding.WAITS and member.refusal else []
-        notes += [_NO_RECOVERY] if member.lacks_recovery else []
         notes += [self._plain_note()] if member.standing is GroupStanding.NO_GROUP and not member.knows_group else []
         rooms = self._adoption.plain_rooms() if member.copy.is_member else []
         notes += [f"{', '.join(rooms)}: nothing can be said there before you have it sealed: /seal"] if rooms else []
@@ -63,6 +59,7 @@ class GroupNews:
             tuple(notes),
             in_rsa=member.caches.in_rsa,
             is_founded=member.knows_group,
+            lacks_recovery=member.lacks_recovery,
         )
 
     def _plain_note(self) -> str:

@@ -6,7 +6,7 @@ log says that the device is gone, so that nothing which a thief of it says above
 
 from __future__ import annotations
 
-from lanline.client.chat.conversations import Conversations, Following, Track
+from lanline.client.chat.conversations import Conversations, FollowedConversation, Following
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.scopes import OpenRoom
@@ -51,14 +51,14 @@ class EpochRenewal:
         """The conversations, of those that are here up to their ends, that have no key which may be used now."""
         return [track.shown.title for track in list(self._conversations.tracks) if self._is_stale(track)]
 
-    def _is_stale(self, track: Track) -> bool:
+    def _is_stale(self, track: FollowedConversation) -> bool:
         member, place = self._seals.member, self._seals.place(track.shown)
         if member is None or not track.shown.is_open or track.following is not Following.LIVE:
             return False
         sealing = member.scopes.sealing(place)
         return sealing is not None and bool(sealing.copy.epochs) and sealing.copy.sealing_epoch() is None
 
-    def _renew(self, member: GroupMember, track: Track) -> None:
+    def _renew(self, member: GroupMember, track: FollowedConversation) -> None:
         place = self._seals.place(track.shown)
         sealing = None if isinstance(place, OpenRoom) else member.scopes.sealing(place)
         if sealing is not None and self._left and sealing.copy.epochs and sealing.copy.sealing_epoch() is None:

@@ -24,7 +24,7 @@ from lanline.client.chat.sealed.watch import ServerWatch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.asking import Asked
-from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.context import GroupContext, SignedInPerson
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
 from lanline.client.sealing.member import GroupMember, GroupStanding
@@ -92,7 +92,7 @@ class Seals:
             self._scopes = context.scopes
             self.context = context
             self.watch = ServerWatch(context, self._words, node)
-            context.scopes.tell_rsa = self.watch.tell_rsa
+            context.scopes.tell_sealed_in_rsa = self.watch.tell_sealed_in_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.struck, self.watch, self._name_of)
             self._unread = Unread(context, node.history)
@@ -149,7 +149,7 @@ class Seals:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
             name, is_admin, is_open = signed_in.name, signed_in.is_admin, welcome.is_open
             founds, ahead_ms = self._keys.store.founds and is_admin, welcome.now_ms - self._clock.now_ms()
-            person = Person(name, founds=founds, is_admin=is_admin, is_open=is_open, ahead_ms=ahead_ms)
+            person = SignedInPerson(name, founds=founds, is_admin=is_admin, is_open=is_open, ahead_ms=ahead_ms)
             self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:

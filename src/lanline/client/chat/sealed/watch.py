@@ -247,7 +247,7 @@ class ServerWatch:
             self.alarms.ring(Alarm(AlarmKind.GROUP, copy.problem))
         self._ask_later()
 
-    def tell_rsa(self, title: str, text: str) -> None:
+    def tell_sealed_in_rsa(self, title: str, text: str) -> None:
         """Nothing is wrong with that; but it holds less, so each device of everybody in it tells its person once."""
         self.alarms.ring(Alarm(AlarmKind.RSA, text, "", title))
 

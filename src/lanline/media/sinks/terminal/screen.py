@@ -19,7 +19,7 @@ from lanline.media.sinks.terminal.tty import Tty
 
 _WIDEST, _WIDEST_FAR = 640, 320
 """Pixels of a picture that is sent as one; less over ssh, where it would be late."""
-_KEY = re.compile(r"\x1b[\[O][A-D]|.", re.DOTALL)
+_KEY = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|.", re.DOTALL)
 _ARROWS = {
     f"\x1b{before}{letter}": key
     for before in "[O"

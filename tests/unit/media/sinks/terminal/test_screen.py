@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from lanline.media.api import Layout, Picture, Size
+from lanline.media.api import KEY_DOWN, KEY_UP, Layout, Picture, Size
 from lanline.media.sinks.terminal import screen as module
 from lanline.media.sinks.terminal.ability import Ability
 
@@ -22,6 +22,7 @@ class Paper:
 
     def __init__(self) -> None:
         self.rows: dict[int, str] = {}
+        self.typed = b""
 
     def cells(self) -> tuple[Size, Size]:
         return Size(80, ROWS), Size(8, 16)
@@ -34,7 +35,7 @@ class Paper:
             self.rows[int(row)] = content
 
     def keys(self) -> bytes:
-        return b""
+        return self.typed
 
 
 @pytest.fixture
@@ -67,3 +68,12 @@ def test_what_is_said_no_longer_gives_its_row_back(paper: Paper, screen: module.
     screen.notify("")
     screen.keys()
     assert paper.rows == {ROWS: FIGURES}
+
+
+def test_a_key_without_a_letter_is_none_of_the_letters_that_stand_for_it(
+    paper: Paper, screen: module.TerminalSink
+) -> None:
+    paper.typed = b"m\x1b[1;3A\x1b[A\x1bOP\x1b[3~\x1bOBq"
+    known = {"1", "3", "A", "P", "m", "q", KEY_UP, KEY_DOWN}
+    pressed = screen.keys()
+    assert [key for key in pressed if key in known] == ["m", KEY_UP, KEY_DOWN, "q"]
