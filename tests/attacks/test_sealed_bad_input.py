@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -157,14 +158,17 @@ def test_a_message_that_cannot_be_opened_is_mended_when_its_key_comes(town: Town
     assert outcome.body == b"later, then"
 
 
-def test_damaged_keys_are_told_to_who_comes_next_and_only_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [b"home", b"h\xe4me"])
+def test_damaged_keys_are_told_to_who_comes_next_and_only_once(tmp_path: Path, name: bytes) -> None:
     """Nobody is there when the file is read: whoever looks first at what is going on hears of it."""
     village = Village(tmp_path, 1)
     home, chance = village.homes[0], village.chance.randbytes
-    secret = Keystore.open(tmp_path, chance).device_secret
-    (tmp_path / "keys.json").write_bytes(b'{"device_secret": ')
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    secret = Keystore.open(folder, chance).device_secret
+    (folder / "keys.json").write_bytes(b'{"device_secret": ')
     for _ in range(2):
-        store = Keystore.open(tmp_path, chance)
+        store = Keystore.open(folder, chance)
         assert store.device_secret == secret
         home.keys = DeviceKeys(store, home.link, chance)
         process = Process(home)

@@ -122,7 +122,7 @@ class Chain(msgspec.Struct, frozen=True):
     admins: frozenset[bytes] = frozenset()
     places: Row[Place] = msgspec.field(default_factory=Row[Place])
     last_loss: int = 0
-    """The height of the newest entry by which the group lost a reader: docs/protocol/sealing.md, 6.2."""
+    """The height of the newest entry by which the group lost a reader: docs/protocol/sealing.md, 4.2."""
 
     def head_at(self, height: int) -> bytes | None:
         if height == 0:

@@ -16,6 +16,7 @@ from lanline.client.sealing.lockedfile import FileLock, finish_change, is_locked
 from lanline.client.sealing.passphrase import KEYS_COPY, KEYS_FILE, KEYS_USE, given_passphrase
 from lanline.errors import IdentityProblem, MalformedPacket, WrongPassphrase
 from lanline.ids import Entropy
+from lanline.model.text import safe_line
 from lanline.wholefile import create_whole, replace_whole
 
 _SECRET_BYTES = 32
@@ -263,4 +264,4 @@ def _read(path: Path, copy: Path, lock: _Lock) -> tuple[_OnDisk, str]:
                 f"The keys in {path} cannot be read, nor their copy beside them. Restore the file from a backup; "
                 "without it this device cannot read what is said, and has to be let in anew."
             ) from cause
-        return kept, f"The keys in {path} were damaged or gone. Their last good copy was taken."
+        return kept, f"The keys in {safe_line(str(path))} were damaged or gone. Their last good copy was taken."
