@@ -18,10 +18,8 @@ _FIRST_BYTES = 32 * 1024
 _FIRST_PIECE_BYTES = 8 * 1024
 _PACKET_BYTES, _LEAST_PACKETS = 1390, 2
 """What one packet carries of a piece, on nearly every way: a piece that fills its packets wastes the least on them."""
-_PIECE_S = 0.005
-"""A piece is about what the way carries in so long."""
-_MOST_PIECES = 8
-"""Under way at once, about: each costs the server and the player."""
+_PIECE_S = 0.0025
+"""A piece is about what the way carries in so long: a word waits for the one before it. Each costs server and player."""
 _LEAST_BYTES = 6 * 1024
 _MOST_BYTES = 256 * 1024
 """As much as a server holds for one reader."""
@@ -81,7 +79,6 @@ class Window:
         self._trips: deque[tuple[float, float]] = deque()
         self._epoch: _Epoch | None = None
         self._free_epochs = 0
-        self._is_settling = False
         self.is_starting = True
         """What was measured so far says how little was asked for, and not what the way carries."""
 
@@ -100,8 +97,7 @@ class Window:
     def piece_bytes(self) -> int:
         if not self.rate:
             return _FIRST_PIECE_BYTES
-        wanted = max(self.rate * _PIECE_S, self.size_bytes / _MOST_PIECES)
-        packets = max(_LEAST_PACKETS, round(min(wanted, self.size_bytes / 2) / _PACKET_BYTES))
+        packets = max(_LEAST_PACKETS, round(min(self.rate * _PIECE_S, self.size_bytes / 2) / _PACKET_BYTES))
         return min(MAX_PIECE_BYTES, packets * _PACKET_BYTES)
 
     @property
@@ -137,7 +133,8 @@ class Window:
         epoch.is_guessed = queueing_s is None
         if queueing_s is None or self.is_starting:  # at first the pieces themselves show it sooner
             queueing_s = trip_s - self.round_trip_s
-        epoch.least_wait_s = min(epoch.least_wait_s, queueing_s)
+        if self.is_starting or asked.at >= epoch.asked_at:  # the others tell of the window as it was before
+            epoch.least_wait_s = min(epoch.least_wait_s, queueing_s)
         if epoch.began_at is None:
             epoch.began_at = now
         else:
@@ -146,7 +143,7 @@ class Window:
         is_over = now - epoch.asked_at >= self.round_trip_s
         if not self.is_starting:
             is_over = now - epoch.began_at >= max(_EPOCH_ROUNDS * self.round_trip_s, _EPOCH_S)
-        if epoch.pieces >= _EPOCH_PIECES and is_over:
+        if epoch.pieces >= _EPOCH_PIECES and is_over and epoch.least_wait_s < math.inf:
             self._judge(epoch, now - epoch.began_at)
             self._epoch = _Epoch(now, now) if self.ahead_bytes else None
 
@@ -172,11 +169,8 @@ class Window:
             self.rate = epoch.size_bytes / lasted_s
             self._rates.append(self.rate)
         bearable_s = self._bearable_s(epoch)
-        if self._is_settling:  # what waited was asked for before the window became smaller
-            self._is_settling = False
-        elif epoch.least_wait_s > bearable_s:
-            self.is_starting, self._is_settling = False, True
-            self._free_epochs = 0
+        if epoch.least_wait_s > bearable_s:
+            self.is_starting, self._free_epochs = False, 0
             stands_bytes = self.rate * (epoch.least_wait_s - bearable_s / 2)
             self._set(max(self.size_bytes * _SMALLEST_SHARE_KEPT, self.size_bytes - stands_bytes))
         elif epoch.was_full:
