@@ -19,7 +19,7 @@ _FIRST_PIECE_BYTES = 8 * 1024
 _PACKET_BYTES, _LEAST_PACKETS = 1390, 2
 """What one packet carries of a piece, on nearly every way: a piece that fills its packets wastes the least on them."""
 _PIECE_S = 0.0025
-"""A piece is about what the way carries in so long: a word waits for the one before it. Each costs server and player."""
+"""A piece is about what the way carries in so long: a word waits behind one. Each costs the server and the player."""
 _LEAST_BYTES = 6 * 1024
 _MOST_BYTES = 256 * 1024
 """As much as a server holds for one reader."""
