@@ -20,6 +20,8 @@ _PACKET_BYTES, _LEAST_PACKETS = 1390, 2
 """What one packet carries of a piece, on nearly every way: a piece that fills its packets wastes the least on them."""
 _PIECE_S = 0.0025
 """A piece is about what the way carries in so long: a word waits behind one. Each costs the server and the player."""
+_MOST_PIECES = 32
+"""Under way at once, about: a server refuses what is beyond 64 requests of a link, and each refusal is a failure here."""
 _LEAST_BYTES = 6 * 1024
 _MOST_BYTES = 256 * 1024
 """As much as a server holds for one reader."""
@@ -97,7 +99,8 @@ class Window:
     def piece_bytes(self) -> int:
         if not self.rate:
             return _FIRST_PIECE_BYTES
-        packets = max(_LEAST_PACKETS, round(min(self.rate * _PIECE_S, self.size_bytes / 2) / _PACKET_BYTES))
+        wanted = max(self.rate * _PIECE_S, self.size_bytes / _MOST_PIECES)
+        packets = max(_LEAST_PACKETS, round(min(wanted, self.size_bytes / 2) / _PACKET_BYTES))
         return min(MAX_PIECE_BYTES, packets * _PACKET_BYTES)
 
     @property
