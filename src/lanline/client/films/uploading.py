@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ _AGAIN_S = 0.25
 class FilmUpload:
     def __init__(self, path: Path) -> None:
         """Raises InvalidInput for what is called as no film, or cannot be read."""
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 -- `Path.is_dir` raises where it may not look
             raise InvalidInput(f"{path} is a folder. Give the files that are in it, as {path}/*.mp4.")
         known = parsed_file_name(path.name)
         if known is None:

@@ -21,7 +21,7 @@ _PACKET_BYTES, _LEAST_PACKETS = 1390, 2
 _PIECE_S = 0.0025
 """A piece is about what the way carries in so long: a word waits behind one. Each costs the server and the player."""
 _MOST_PIECES = 32
-"""Under way at once, about: a server refuses what is beyond 64 requests of a link, and each refusal is a failure here."""
+"""Under way at once, about: a server refuses what is beyond 64 requests of a link, which counts as a failure here."""
 _LEAST_BYTES = 6 * 1024
 _MOST_BYTES = 256 * 1024
 """As much as a server holds for one reader."""

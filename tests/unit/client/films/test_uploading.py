@@ -117,3 +117,9 @@ def test_a_folder_is_said_to_be_one(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     with pytest.raises(InvalidInput, match=rf"is a folder\. Give the files .*{name}/\*\.mp4"):
         FilmUpload(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["{long}", "{long}/lake_240p.mp4"])
+def test_a_path_that_cannot_be_looked_at_is_told_in_a_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidInput):
+        FilmUpload(tmp_path / name.format(long="lake" * 100))
