@@ -15,6 +15,7 @@ from filmhouse import make_film, make_library
 from lanline.errors import CloseCode, RefusalCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed
+from lanline.proto.films.window import Window
 from lanline.storage import filmfolder
 from lanline.storage.filmfolder import FilmFolder, OpenFile
 from lanline.wire.chat import films
@@ -30,13 +31,31 @@ class AtOnce(Executor):
         return Future()
 
 
+class Later(AtOnce):
+    """A disk that takes its time, once `is_slow`."""
+
+    def __init__(self) -> None:
+        self.is_slow = False
+        self._waiting: list[Callable[[], Any]] = []
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        if not self.is_slow:
+            return super().submit(work, *arguments, **named)
+        self._waiting.append(lambda: work(*arguments, **named))
+        return Future()
+
+    def finish(self) -> None:
+        while self._waiting:
+            self._waiting.pop(0)()
+
+
 @pytest.fixture(name="open_house")
 def fixture_open_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
     """With films; what its threads have found is handed over as soon as it is found."""
     opened: list[tuple[House, FilmFolder]] = []
 
-    def open_house(**settings: Any) -> House:
-        shelf = FilmFolder(tmp_path, lambda give: give(), AtOnce())
+    def open_house(disk: Executor | None = None, **settings: Any) -> House:
+        shelf = FilmFolder(tmp_path, lambda give: give(), disk or AtOnce())
         house = House(tmp_path, shelf=shelf, **settings)
         opened.append((house, shelf))
         return house
@@ -355,3 +374,26 @@ def test_who_does_not_read_costs_little(open_house: Callable[..., House], tmp_pa
     refused = [each for each in answered.values() if isinstance(each, Refused)]
     assert refused
     assert {each.known_code for each in refused} == {RefusalCode.SLOW_DOWN}
+
+
+def test_all_that_a_player_asks_for_at_once_is_answered_also_by_a_slow_disk(
+    open_house: Callable[..., House], tmp_path: Path
+) -> None:
+    """What is refused makes the player ask for less for a long time."""
+    disk = Later()
+    house = open_house(disk)
+    ann = house.join("ann")
+    make_library(tmp_path)
+    film = opened(ann)
+    window = Window()
+    window.rate, window.size_bytes = 1.0, 256.0 * 1024  # a slow way, and a long one
+    disk.is_slow = True
+    requests = []
+    while window.has_room:
+        requests.append(ann.number())
+        window.asked(requests[-1], window.piece_bytes, 0.0)
+        ann.say(films.GetFilmPart(requests[-1], film.play, 1440, 0, 0, window.piece_bytes))
+    disk.finish()
+    house.settle()
+    answered = {message.request: type(message) for message in ann.heard() if getattr(message, "request", 0) in requests}
+    assert answered == dict.fromkeys(requests, films.FilmPiece)
