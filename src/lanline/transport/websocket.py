@@ -153,7 +153,7 @@ class WebSocketTransport(asyncio.Protocol):
 def _queueing_s(tcp: socket.socket) -> float | None:
     """By the round trips that the kernel measures: tcpi_rtt, tcpi_rttvar and tcpi_min_rtt of tcp_info, linux/tcp.h.
 
-    What they vary by is no queue: the other end answers now at once and now with what it says next.
+    What they vary by is no queue, nor twice that: the other end answers now at once and now with what it says next.
     """
     if sys.platform != "linux":
         return None
@@ -167,7 +167,7 @@ def _queueing_s(tcp: socket.socket) -> float | None:
     least_us: int
     varies_us: int
     (round_trip_us, varies_us), (least_us,) = struct.unpack_from("=II", told, 68), struct.unpack_from("=I", told, 148)
-    return max(0, round_trip_us - varies_us - least_us) / 1e6
+    return max(0, round_trip_us - 2 * varies_us - least_us) / 1e6
 
 
 def _nothing(_now: float) -> None:

@@ -215,5 +215,5 @@ def test_what_round_trips_vary_by_is_no_queue() -> None:
 
     if sys.platform != "linux":
         pytest.skip("the kernel does not tell")
-    assert _queueing_s(Tcp(70_000, 5_000, 44_000)) == pytest.approx(0.021)  # type: ignore[arg-type]
-    assert _queueing_s(Tcp(52_000, 9_000, 44_000)) == 0.0  # type: ignore[arg-type]
+    assert _queueing_s(Tcp(70_000, 5_000, 44_000)) == pytest.approx(0.016)  # type: ignore[arg-type]
+    assert _queueing_s(Tcp(60_000, 9_000, 44_000)) == 0.0  # type: ignore[arg-type]

@@ -18,9 +18,9 @@ _FIRST_BYTES = 32 * 1024
 _FIRST_PIECE_BYTES = 8 * 1024
 _PACKET_BYTES, _LEAST_PACKETS = 1390, 2
 """What one packet carries of a piece, on nearly every way: a piece that fills its packets wastes the least on them."""
-_PIECE_S = 0.0025
+_PIECE_S = 0.004
 """A piece is about what the way carries in so long: a word waits behind one. Each costs the server and the player."""
-_MOST_PIECES = 32
+_MOST_PIECES_AT_FIRST, _MOST_PIECES = 8, 32
 """Under way at once, about: a server refuses what is beyond 64 requests of a link, which counts as a failure here."""
 _LEAST_BYTES = 6 * 1024
 _MOST_BYTES = 256 * 1024
@@ -28,8 +28,8 @@ _MOST_BYTES = 256 * 1024
 _ROUND_TRIP_KEPT_S = 30.0
 _LEAST_WAIT_S, _LEAST_WAIT_SHARE = 0.003, 0.06
 """What waits for less than this, waits for nothing; the share is of a round trip."""
-_LEAST_QUEUE_BYTES = 2 * 1024
-"""A few packets wait for each other on any way: on a slow one that takes long."""
+_LEAST_QUEUE_BYTES = _LEAST_PACKETS * _PACKET_BYTES
+"""The smallest piece: by less nothing that waits can be made shorter, and on a slow way it takes long."""
 _GUESSED_WAIT_S, _GUESSED_WAIT_SHARE, _GUESSED_QUEUE_BYTES = 0.005, 0.12, 8 * 1024
 """Where the link does not tell: TCP spreads what is little over a round trip, which is no queue, and looks like one."""
 _EPOCH_S, _EPOCH_ROUNDS, _EPOCH_PIECES = 0.1, 2, 4
@@ -81,6 +81,7 @@ class Window:
         self._trips: deque[tuple[float, float]] = deque()
         self._epoch: _Epoch | None = None
         self._free_epochs = 0
+        self._is_settling = False
         self.is_starting = True
         """What was measured so far says how little was asked for, and not what the way carries."""
 
@@ -99,7 +100,8 @@ class Window:
     def piece_bytes(self) -> int:
         if not self.rate:
             return _FIRST_PIECE_BYTES
-        wanted = max(self.rate * _PIECE_S, self.size_bytes / _MOST_PIECES)
+        most = _MOST_PIECES_AT_FIRST if self.is_starting else _MOST_PIECES
+        wanted = max(self.rate * _PIECE_S, self.size_bytes / most)
         packets = max(_LEAST_PACKETS, round(min(wanted, self.size_bytes / 2) / _PACKET_BYTES))
         return min(MAX_PIECE_BYTES, packets * _PACKET_BYTES)
 
@@ -172,8 +174,12 @@ class Window:
             self.rate = epoch.size_bytes / lasted_s
             self._rates.append(self.rate)
         bearable_s = self._bearable_s(epoch)
-        if epoch.least_wait_s > bearable_s:
-            self.is_starting, self._free_epochs = False, 0
+        if self._is_settling:  # the kernel's word on TCP follows what is so slowly
+            self._is_settling = False
+        elif epoch.least_wait_s > bearable_s:
+            # A packet that was lost at the beginning looks like a queue: where none stands afterwards, on at once.
+            self._free_epochs = _EPOCHS_TO_FAST_GROWTH if self.is_starting else 0
+            self.is_starting, self._is_settling = False, True
             stands_bytes = self.rate * (epoch.least_wait_s - bearable_s / 2)
             self._set(max(self.size_bytes * _SMALLEST_SHARE_KEPT, self.size_bytes - stands_bytes))
         elif epoch.was_full:

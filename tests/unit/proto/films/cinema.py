@@ -154,7 +154,7 @@ def short_stays(shown: list[tuple[float, int]], least_s: float) -> list[tuple[fl
     found, at_s = [], 0.0
     for place, (lasted_s, lines) in enumerate(shown):
         around = [other for _, other in (*shown[max(0, place - 1) : place], *shown[place + 1 : place + 2])]
-        if len(around) == 2 and lines > max(around) and lasted_s < least_s:
+        if len(around) == 2 and lines > max(around) and round(lasted_s, 6) < least_s:  # a sum of many steps
             found.append((at_s, at_s + lasted_s))
         at_s += lasted_s
     return found
