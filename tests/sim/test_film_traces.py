@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lanline.testing.trace import Fate
 from sim.filmnight import FilmNight
 
 EIGHT_TWO_EIGHT = ((16.0, 2.0), (32.0, 8.0))
@@ -42,3 +43,14 @@ def test_a_word_hardly_waits_while_the_film_fills_the_link() -> None:
 def test_what_is_lost_by_chance_hardly_slows_the_film() -> None:
     viewer = FilmNight(1, lines=1440, seconds=16.0, loss=0.05).run(14.0)
     assert viewer.got_bytes * 8e-6 / 13.5 > 6.0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_on_a_long_way_the_window_that_slow_start_has_left_does_not_overflow_the_queue_for_good(seed: int) -> None:
+    night = FilmNight(seed, lines=1440, seconds=30.0, delay_s=0.15)
+    count = night.network.trace.count
+    night.run(10.0)
+    sent, full = count(Fate.SENT), count(Fate.QUEUE_FULL)
+    viewer = night.run(20.0)
+    assert viewer.got_bytes * 8e-6 / 19.5 > 5.5
+    assert count(Fate.QUEUE_FULL) - full < 0.02 * (count(Fate.SENT) - sent)

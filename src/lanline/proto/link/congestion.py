@@ -19,6 +19,7 @@ _BURST_S = 0.004
 class Congestion:
     __slots__ = (
         "_epoch_at",
+        "_initial",
         "_minimum",
         "_origin_s",
         "_packet_bytes",
@@ -32,7 +33,8 @@ class Congestion:
     def __init__(self, packet_bytes: int, initial_packets: int, minimum_packets: int) -> None:
         self._packet_bytes = packet_bytes
         self._minimum = minimum_packets * packet_bytes
-        self.window_bytes = float(initial_packets * packet_bytes)
+        self._initial = float(initial_packets * packet_bytes)
+        self.window_bytes = self._initial
         self._threshold = float("inf")
         self._window_max = 0.0
         self._epoch_at: float | None = None
@@ -75,9 +77,7 @@ class Congestion:
 
     def on_loss(self, latest_sent_at: float, now: float, round_trip: RoundTrip, loss: LossRate) -> None:
         """Call only when what was lost had filled the window, as `on_ack`."""
-        if latest_sent_at <= self._recovery_at:
-            return
-        if not round_trip.has_standing_queue and loss.above_usual < _LOSS_ABOVE_USUAL:
+        if latest_sent_at <= self._recovery_at or not _is_congested(round_trip, loss):
             return
         self._recovery_at = now
         self._epoch_at = None
@@ -87,11 +87,29 @@ class Congestion:
         self.window_bytes = max(self._minimum, self.window_bytes * _BETA)
         self._threshold = self.window_bytes
 
+    def on_loss_below(
+        self, used_bytes: float, latest_sent_at: float, now: float, round_trip: RoundTrip, loss: LossRate
+    ) -> None:
+        """Call when what was lost had not filled the window, of which so much was used.
+
+        A window that slow start has left much too large allows bursts at any rate: it becomes what is used.
+        """
+        if latest_sent_at <= self._recovery_at or not self._initial <= used_bytes < self.window_bytes:
+            return
+        if _is_congested(round_trip, loss):
+            self._recovery_at = now
+            self._epoch_at = None
+            self.window_bytes = self._window_max = self._threshold = float(used_bytes)
+
     def on_persistent_timeout(self) -> None:
         self._threshold = max(self._minimum, self.window_bytes * _BETA)
         self.window_bytes = float(self._minimum)
         self._epoch_at = None
         self._queueing_from = None
+
+
+def _is_congested(round_trip: RoundTrip, loss: LossRate) -> bool:
+    return round_trip.has_standing_queue or loss.above_usual >= _LOSS_ABOVE_USUAL
 
 
 class Pacer:

@@ -82,6 +82,26 @@ def test_much_more_loss_than_usual_is_congestion_without_a_queue_too() -> None:
     assert window.window_bytes == 7 * PACKET
 
 
+def test_a_window_that_is_hardly_used_becomes_what_is_used_where_that_fills_a_queue() -> None:
+    window = congestion()
+    window.window_bytes = 100.0 * PACKET
+    window.on_loss_below(30 * PACKET, 0.01, 0.1, trip(0.1), loss(0.05))
+    assert window.window_bytes == 100 * PACKET  # the radio
+    window.on_loss_below(30 * PACKET, 0.01, 0.1, trip(0.1, queueing_s=0.1), loss(0.01))
+    assert window.window_bytes == 30 * PACKET
+    assert not window.is_slow_start
+
+
+@pytest.mark.parametrize("used", [9, 100, 130])
+def test_what_little_is_sent_and_lost_makes_no_window_smaller(used: int) -> None:
+    """Nor larger."""
+    window = congestion()
+    window.window_bytes = 100.0 * PACKET
+    window.on_loss_below(used * PACKET, 0.01, 0.1, trip(0.1, queueing_s=0.1), loss(0.5))
+    assert window.window_bytes == 100 * PACKET
+    assert window.is_slow_start
+
+
 def test_window_comes_back_to_where_it_was_and_then_beyond() -> None:
     window = congestion()
     window.window_bytes = 100.0 * PACKET
