@@ -45,6 +45,12 @@ def test_what_is_lost_by_chance_hardly_slows_the_film() -> None:
     assert viewer.got_bytes * 8e-6 / 13.5 > 6.0
 
 
+@pytest.mark.parametrize("seed", [7, 12])
+def test_a_better_part_is_not_begun_and_dropped_again_and_again(seed: int) -> None:
+    viewer = FilmNight(seed, loss=0.02).run(16.0)
+    assert viewer.playing.switches <= viewer.changes + 3
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_on_a_long_way_the_window_that_slow_start_has_left_does_not_overflow_the_queue_for_good(seed: int) -> None:
     night = FilmNight(seed, lines=1440, seconds=30.0, delay_s=0.15)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lanline.proto.films.parts import Fetch, ReadyPart
 
-_MARGIN = 1.1
+MARGIN = 1.1
 """So many times as long as it should take may a part take, and still be there in time."""
 
 Part = ReadyPart | Fetch
@@ -54,7 +54,7 @@ class Exchange:
             if has_lines >= lines:
                 continue
             fetch = self._in_quality(part, lines)
-            if fetch is None or self._left_s(fetch) <= _MARGIN * self._takes_s(fetch):
+            if fetch is None or self._left_s(fetch) <= MARGIN * self._takes_s(fetch):
                 break
             all_take_s += self._takes_s(fetch)
             if not self._may_wait(all_take_s):

@@ -20,7 +20,7 @@ from functools import partial
 import msgspec
 
 from lanline.model.films import FilmPlan, FilmQuality, PartInfo
-from lanline.proto.films.exchange import Exchange
+from lanline.proto.films.exchange import MARGIN, Exchange
 from lanline.proto.films.parts import HARDLY_S, Fetch, PieceRequest, ReadyPart
 from lanline.proto.films.quality import LOOK_AHEAD_S, QualityChoice, Throughput, lasts
 from lanline.proto.films.window import Window
@@ -184,11 +184,12 @@ class Playing:
         here: list[ReadyPart | Fetch] = [*self._ready, *self._fetches]
         exchange = Exchange(here, coming, self._in_place_of, self._left_s, partial(self._may_wait, lines), self._rate)
         fetch = exchange.next([each for each in sorted(self._qualities, reverse=True) if each <= lines])
-        if fetch is not None:
+        if fetch is not None and MARGIN * fetch.part.size_bytes / self._rate <= self.ahead_s - _LEAST_AHEAD_S:
             self._betters.append(fetch)
             if fetch.part.end_s >= self._next_s - HARDLY_S:
                 self._go_over_to(fetch.lines)
-        return fetch
+            return fetch
+        return None
 
     def _go_over_to(self, lines: int) -> None:
         self.switches += self.lines not in {None, lines}
