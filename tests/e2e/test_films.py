@@ -90,6 +90,26 @@ def test_a_film_goes_into_a_file_as_it_is_and_over_no_other(group: House, tmp_pa
     assert 0 < part.stat().st_size < path.stat().st_size
 
 
+def test_where_nothing_can_be_heard_that_is_said_and_the_film_goes_on(group: House) -> None:
+    group.serve()
+    group.join("ann")
+    words = ("play", "lake", "--sink", "terminal", "--home", str(group.folder / "ann"))
+    playing = Program(*words, terminal=(24, 120), **{**clean_environment(), "SDL_AUDIODRIVER": "none at all"})
+    playing.wait_out(r"The film goes on without sound\.")
+    assert playing.wait_end() == 0
+    playing.dispose()
+
+
+def test_a_quality_that_is_asked_for_and_is_not_there_is_said(group: House, tmp_path: Path) -> None:
+    make_film(tmp_path / "data" / "videos" / "short_240p.mp4", 6.0, fps=2)
+    group.serve()
+    group.join("ann")
+    for sink in (str(tmp_path / "own.mp4"), "null"):
+        shown = group.member("ann", "video", "play", "short", "--sink", sink, "--quality", "720p")
+        assert shown.returncode == 0, shown.stderr
+        assert "The film is not there in 720p, but in 240p." in shown.stdout + shown.stderr
+
+
 def test_an_admin_uploads_and_keeps_films_and_a_member_is_told_why_not(group: House, tmp_path: Path) -> None:
     group.serve()
     group.join("ann")

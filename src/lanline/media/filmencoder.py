@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -86,8 +87,16 @@ class FilmFile:
         scale = min(1.0, lines / shorter)
         return even(Size(round(self.size.width * scale), round(self.size.height * scale)))
 
-    def encode_piece(self, begin_s: float, end_s: float, targets: Mapping[int, Path]) -> bool:
-        """The pictures of this time of the film, in each quality into a file of its own. False: there are none."""
+    def encode_piece(
+        self,
+        begin_s: float,
+        end_s: float,
+        targets: Mapping[int, Path],
+        tell: Callable[[float], object] = lambda _: None,
+    ) -> bool:
+        """The pictures of this time of the film, in each quality into a file of its own. False: there are none. `tell`
+        hears the time of each.
+        """
         writers = {lines: _PieceWriter(path, self.size_of(lines), self.fps, lines) for lines, path in targets.items()}
         has_any = False
         try:
@@ -95,10 +104,11 @@ class FilmFile:
                 for writer in writers.values():
                     writer.write(at_s, frame, shape)
                 has_any = True
+                tell(at_s)
             for writer in writers.values():
                 writer.finish()
         except (av.error.FFmpegError, OSError) as cause:
-            raise _writing_problem(cause, next(iter(targets.values())).parent) from cause
+            raise writing_problem(cause, next(iter(targets.values())).parent) from cause
         finally:
             for writer in writers.values():
                 writer.close()
@@ -126,7 +136,7 @@ class FilmFile:
             resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE, frame_size=_SOUND_FRAME)
             at: int | None = None
             try:
-                for frame in [*self._sounds(container), None]:
+                for frame in itertools.chain(self._sounds(container), (None,)):
                     for changed in resampler.resample(frame):
                         at = self._place(changed) if at is None else at
                         changed.pts, changed.time_base = at, Fraction(1, SOUND_RATE)
@@ -134,7 +144,7 @@ class FilmFile:
                         target.mux(stream.encode(changed))
                 target.mux(stream.encode(None))
             except (av.error.FFmpegError, OSError) as cause:
-                raise _writing_problem(cause, path.parent) from cause
+                raise writing_problem(cause, path.parent) from cause
 
     def _place(self, frame: av.AudioFrame) -> int:
         return max(0, round(((frame.time or 0.0) - self.begins_s) * SOUND_RATE))
@@ -192,7 +202,7 @@ def join_film(pieces: Sequence[Path], sound: Path | None, target: Path) -> None:
             for _, _, packet in heapq.merge(*tracks, key=lambda each: each[:2]):
                 film.mux(packet)
     except (av.error.FFmpegError, OSError) as cause:
-        raise _writing_problem(cause, target.parent) from cause
+        raise writing_problem(cause, target.parent) from cause
 
 
 def _packets(
@@ -219,7 +229,7 @@ def _pictures(container: av.container.InputContainer, path: Path) -> av.VideoStr
     return films[0]
 
 
-def _writing_problem(cause: Exception, folder: Path) -> MediaProblem:
+def writing_problem(cause: Exception, folder: Path) -> MediaProblem:
     if getattr(cause, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
         return MediaProblem(f"There is no room left in {folder}. What is done is kept: run it again when there is.")
     return MediaProblem(f"The film cannot be written into {folder}: {getattr(cause, 'strerror', None) or cause}.")

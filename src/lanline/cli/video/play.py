@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node, tell_notice
+from lanline.cli.nodecall import (
+    DEFAULT_TIMEOUT_S,
+    checked_timeout,
+    expanded,
+    show_line,
+    show_note,
+    started_node,
+    tell_notice,
+)
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import needs_libraries, say
 from lanline.errors import InvalidInput
@@ -72,7 +80,7 @@ def play(
 
 async def _save(node: NodeStart, name: str, lines: int | None, start: str, limit_s: float, path: Path) -> None:
     from lanline.cli.video.progress import ProgressBar
-    from lanline.client.films.bar import parsed_time
+    from lanline.client.films.bar import missing_quality, parsed_time
     from lanline.client.films.fetching import FilmFetch, open_film
     from lanline.client.films.saving import FilmSaving, check_target
     from lanline.client.node.face import Face
@@ -87,6 +95,8 @@ async def _save(node: NodeStart, name: str, lines: int | None, start: str, limit
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines or max(QUALITIES))
         _check_start(start_s, playing)
+        if missing := missing_quality(opened.plan, lines):
+            show_note(missing)
         with ProgressBar(name) as bar:
             await FilmSaving(FilmFetch(face, opened, playing), playing, path, bar.show).run()
 

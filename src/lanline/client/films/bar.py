@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lanline.errors import InvalidInput
+from lanline.model.films import FilmPlan
 from lanline.proto.films.playing import Playing, State
 
 _WIDTH = 24
@@ -33,6 +34,14 @@ def parsed_time(text: str) -> float:
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
+def missing_quality(plan: FilmPlan, lines: int | None) -> str:
+    """What to say to whoever asks for this one; nothing where it is there. `lines` None: any is good."""
+    there = [each.lines for each in plan.qualities]
+    if lines is None or lines in there:
+        return ""
+    return f"The film is not there in {lines}p, but in {' and '.join(f'{each}p' for each in there)}."
+
+
 def bar(playing: Playing, lines_shown: int) -> str:
     """`lines_shown`: of the quality of the picture that is to be seen."""
     begins_s, lasts_s = playing.begins_s, max(0.1, playing.ends_s - playing.begins_s)
@@ -49,7 +58,9 @@ def _quality(playing: Playing, lines_shown: int) -> str:
     shown = f" {lines_shown}p" if lines_shown else ""
     if playing.fixed_lines is None:
         return f"{shown} auto"
-    return shown if playing.lines in {None, lines_shown} else f"{shown}, soon {playing.lines}p"
+    if playing.lines in {None, lines_shown}:
+        return shown
+    return f"{shown}, soon {playing.lines}p" if lines_shown else f" soon {playing.lines}p"
 
 
 def _mark(playing: Playing) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
-import math
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lanline.errors import InvalidInput, MediaProblem
-from lanline.media.filmencoder import LOOKS, FilmFile, join_film
+from lanline.media.filmencoder import LOOKS, FilmFile, join_film, writing_problem
 from lanline.model.films import QUALITIES, checked_film_name, film_file_name
 
 PIECE_S = 20.0
@@ -49,15 +51,31 @@ class Preparing:
     def run(self, progress: Progress = lambda _: None) -> list[Path]:
         """The files that were made. Raises MediaProblem; what was done until then is kept."""
         try:
-            self._begin()
-            return self._made(progress)
+            self._work.mkdir(parents=True, exist_ok=True)
+            with self._alone():
+                self._begin()
+                return self._made(progress)
         except OSError as cause:
-            raise MediaProblem(f"The folder {self._folder} cannot be used: {cause.strerror}.") from cause
+            raise writing_problem(cause, self._folder) from cause
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        handle = os.open(self._work, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # a file system without locks
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as cause:
+                    problem = f"Another program is preparing {self.name} in {self._folder} just now."
+                    raise MediaProblem(problem) from cause
+            yield
+        finally:
+            os.close(handle)
 
     def _begin(self) -> None:
         if not self._is_marked:  # of another file, or of another version
-            shutil.rmtree(self._work, ignore_errors=True)
-            self._work.mkdir(parents=True)
+            for path in self._work.iterdir():
+                path.unlink()
             (self._work / "of").write_text(self._mark())
 
     def _mark(self) -> str:
@@ -95,13 +113,15 @@ class Preparing:
 
     def _join_all(self, progress: Progress) -> None:
         pieces: list[dict[int, Path]] = []
-        expected = max(1, math.ceil(self.source.duration_s / PIECE_S))
+
+        def tell(done_s: float) -> None:
+            progress(min(0.97, 0.97 * done_s / max(PIECE_S, self.source.duration_s)))
+
         while len(pieces) < _MOST_PIECES:
-            done = self._piece(len(pieces))
+            done = self._piece(len(pieces), tell)
             if done is None:
                 break
             pieces.append(done)
-            progress(min(0.97, 0.97 * len(pieces) / expected))
         if not pieces:
             raise MediaProblem(f"No picture can be read from {self.source.path}: the file is damaged or cut off.")
         sound = self._sound() if self.source.has_sound else None
@@ -110,12 +130,14 @@ class Preparing:
             join_film([each[lines] for each in pieces], sound, unfinished)
             unfinished.rename(self._whole(lines))
 
-    def _piece(self, number: int) -> dict[int, Path] | None:
+    def _piece(self, number: int, tell: Progress) -> dict[int, Path] | None:
+        """`tell` hears how many seconds of the film are done."""
         done = {lines: self._work / f"{lines}p-{number:05}.mp4" for lines in self.qualities}
         if all(path.exists() for path in done.values()):
             return done
+        tell(number * PIECE_S)
         unfinished = {lines: path.with_suffix(".unfinished") for lines, path in done.items()}
-        if not self.source.encode_piece(number * PIECE_S, (number + 1) * PIECE_S, unfinished):
+        if not self.source.encode_piece(number * PIECE_S, (number + 1) * PIECE_S, unfinished, tell):
             return None
         for lines, path in done.items():
             unfinished[lines].rename(path)

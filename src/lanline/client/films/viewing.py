@@ -18,7 +18,7 @@ from typing import TypeVar
 import msgspec
 from av.video.reformatter import VideoReformatter
 
-from lanline.client.films.bar import bar, clock_text
+from lanline.client.films.bar import bar, clock_text, missing_quality
 from lanline.client.films.decoding import Decoding
 from lanline.client.films.fetching import FilmFetch
 from lanline.client.films.soundtrack import Soundtrack
@@ -81,7 +81,10 @@ class FilmViewing:
         self._thread = ThreadPoolExecutor(1, "film")
         self._has_news = asyncio.Event()
         self._decoding = Decoding(playing.plan, lambda: self._loop.call_soon_threadsafe(self._has_news.set))
-        self._soundtrack = Soundtrack(_opened(open_speaker), playing.position_s)
+        speaker, without_sound = _opened(open_speaker)
+        self._soundtrack = Soundtrack(speaker, playing.position_s)
+        missing = missing_quality(playing.plan, playing.fixed_lines)
+        self._first_remark = " ".join(each for each in (missing, without_sound) if each)
         self._reformatter = VideoReformatter()
         self._has_ended_parts = False
         self._lines_shown = self._generation = 0
@@ -94,6 +97,7 @@ class FilmViewing:
     async def run(self) -> None:
         """Raises what makes it impossible to go on."""
         sink = await self._apart(self._open_sink)
+        self._say(self._first_remark)
         try:
             await first_of(self._show(sink), self._heed_keys(sink), self._turn())
         finally:
@@ -263,9 +267,8 @@ class FilmViewing:
 
     def choose(self, lines: int | None) -> None:
         """None: by itself."""
-        there = [each.lines for each in self._playing.plan.qualities]
-        if lines is not None and lines not in there:
-            self._say(f"The film is not there in {lines}p, but in {' and '.join(f'{each}p' for each in there)}.")
+        if missing := missing_quality(self._playing.plan, lines):
+            self._say(missing)
             return
         self._playing.choose(lines)
         self._fetch.pump()
@@ -290,9 +293,9 @@ class FilmViewing:
         self._say("The film on the server was replaced: this is the new one.")
 
 
-def _opened(open_speaker: Callable[[], Speaker]) -> Speaker:
-    """Where nothing can be heard the film goes on without sound."""
+def _opened(open_speaker: Callable[[], Speaker]) -> tuple[Speaker, str]:
+    """And what to say: where nothing can be heard the film goes on without sound."""
     try:
-        return open_speaker()
-    except MediaProblem:
-        return BlankSpeaker()
+        return open_speaker(), ""
+    except MediaProblem as problem:
+        return BlankSpeaker(), f"{problem} The film goes on without sound."

@@ -35,6 +35,12 @@ def test_before_the_first_picture_there_is_no_quality() -> None:
     assert bar(film(), 0) == ".. 0:00 / 1:00 [........................] auto, 0 s ahead"
 
 
+def test_before_the_first_picture_the_quality_that_comes_stands_alone() -> None:
+    playing = film(lines=1440)
+    playing.next_request(0.0)
+    assert "] soon 1440p, " in bar(playing, 0)
+
+
 def test_times_are_taken_as_people_write_them() -> None:
     assert [parsed_time(text) for text in ("90", "1:30", "1:02:30", "0:00.5", "100:00")] == [90, 90, 3750, 0.5, 6000]
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from filmhouse import make_film, turned
@@ -13,6 +19,8 @@ from lanline.client.films.preparing import Preparing
 from lanline.errors import InvalidInput, MediaProblem
 from lanline.media import filmencoder
 from lanline.wire.mp4.film import FilmIndex, read_film
+
+Tell = Callable[[float], object]
 
 
 def index_of(path: Path) -> FilmIndex:
@@ -48,11 +56,11 @@ def test_what_was_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     source = make_film(tmp_path / "lake.mp4", 5.0)
     whole, encoded = filmencoder.FilmFile.encode_piece, []
 
-    def encode(self: filmencoder.FilmFile, begin_s: float, end_s: float, targets: dict[int, Path]) -> bool:
+    def encode(self: filmencoder.FilmFile, begin_s: float, end_s: float, targets: dict[int, Path], tell: Tell) -> bool:
         encoded.append(begin_s)
         if len(encoded) == 2:
             raise KeyboardInterrupt
-        return whole(self, begin_s, end_s, targets)
+        return whole(self, begin_s, end_s, targets, tell)
 
     monkeypatch.setattr(filmencoder.FilmFile, "encode_piece", encode)
     with pytest.raises(KeyboardInterrupt):
@@ -91,13 +99,13 @@ def test_on_a_full_disk_that_is_said_and_with_room_it_goes_on(tmp_path: Path, mo
     source = make_film(tmp_path / "lake.mp4", 5.0)
     whole, encoded = filmencoder.FilmFile.encode_piece, []
 
-    def encode(self: filmencoder.FilmFile, begin_s: float, end_s: float, targets: dict[int, Path]) -> bool:
+    def encode(self: filmencoder.FilmFile, begin_s: float, end_s: float, targets: dict[int, Path], tell: Tell) -> bool:
         encoded.append(begin_s)
         if len(encoded) == 2:
             for path in targets.values():
                 path.symlink_to("/dev/full")
         try:
-            return whole(self, begin_s, end_s, targets)
+            return whole(self, begin_s, end_s, targets, tell)
         finally:
             for path in targets.values():
                 if path.is_symlink():
@@ -110,6 +118,60 @@ def test_on_a_full_disk_that_is_said_and_with_room_it_goes_on(tmp_path: Path, mo
     [made] = Preparing(source, tmp_path).run()
     assert encoded == [0.0, 2.0, 2.0, 4.0, 6.0]
     assert index_of(made).duration_s == pytest.approx(5.0, abs=0.25)
+
+
+def test_a_disk_that_is_full_only_when_a_piece_is_closed_is_said_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_film(tmp_path / "lake.mp4", 2.0)
+
+    def close(self: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("lanline.media.filmencoder._PieceWriter.close", close)
+    with pytest.raises(MediaProblem, match="There is no room left"):
+        Preparing(source, tmp_path).run()
+
+
+def test_how_far_it_is_is_told_from_the_beginning_on_and_within_each_piece(tmp_path: Path) -> None:
+    shares: list[float] = []
+    Preparing(make_film(tmp_path / "lake.mp4", 5.0), tmp_path).run(shares.append)
+    assert shares[0] == 0.0
+    assert shares == sorted(shares)
+    assert all(after - before < 0.2 for before, after in pairwise(shares))
+
+
+def test_of_two_programs_that_prepare_the_same_film_the_second_is_told(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "lake.mp4", 2.0)
+    problems: list[str] = []
+
+    def prepare_once_more(_: float) -> None:
+        if not problems:
+            with pytest.raises(MediaProblem) as told:
+                Preparing(source, tmp_path).run()
+            problems.append(str(told.value))
+
+    assert all(path.exists() for path in Preparing(source, tmp_path).run(prepare_once_more))
+    assert problems == [f"Another program is preparing lake in {tmp_path} just now."]
+
+
+def test_the_sound_is_written_while_it_is_read_however_long_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = filmencoder.FilmFile(make_film(tmp_path / "lake.mp4", 1.0))
+    target, found = tmp_path / "sound.mp4", []
+
+    def sounds(_: object) -> Iterator[av.AudioFrame]:
+        for number in range(3_000):
+            noise = np.random.default_rng(number).random((1, 1_024), np.float32)
+            frame = av.AudioFrame.from_ndarray(noise, format="flt", layout="mono")
+            frame.rate, frame.pts, frame.time_base = 48_000, number * 1_024, Fraction(1, 48_000)
+            yield frame
+        found.append(target.stat().st_size)
+
+    monkeypatch.setattr(filmencoder.FilmFile, "_sounds", staticmethod(sounds))
+    source.encode_sound(target)
+    assert found[0] > target.stat().st_size / 2
 
 
 def two_qualities(monkeypatch: pytest.MonkeyPatch) -> None:

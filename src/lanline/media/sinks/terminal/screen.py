@@ -19,7 +19,8 @@ from lanline.media.sinks.terminal.tty import Tty
 
 _WIDEST, _WIDEST_FAR = 640, 320
 """Pixels of a picture that is sent as one; less over ssh, where it would be late."""
-_KEY = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|.", re.DOTALL)
+_KEY = re.compile(r"\x1b{1,2}\[[0-?]*[ -/]*[@-~]|\x1b{1,2}O.|\x1b.|.", re.DOTALL)
+"""Of Alt and another key comes an Esc, and what that key gives."""
 _ARROWS = {
     f"\x1b{before}{letter}": key
     for before in "[O"

@@ -73,7 +73,7 @@ def test_what_is_said_no_longer_gives_its_row_back(paper: Paper, screen: module.
 def test_a_key_without_a_letter_is_none_of_the_letters_that_stand_for_it(
     paper: Paper, screen: module.TerminalSink
 ) -> None:
-    paper.typed = b"m\x1b[1;3A\x1b[A\x1bOP\x1b[3~\x1bOBq"
+    paper.typed = b"m\x1bq\x1b1\x1b\x1b[A\x1b[1;3A\x1b[A\x1bOP\x1b[3~\x1bOBq"
     known = {"1", "3", "A", "P", "m", "q", KEY_UP, KEY_DOWN}
     pressed = screen.keys()
     assert [key for key in pressed if key in known] == ["m", KEY_UP, KEY_DOWN, "q"]
