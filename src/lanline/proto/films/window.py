@@ -42,6 +42,10 @@ _RATES_KEPT, _RATES_KEPT_OF_GROWTH = 4, 2
 _SHORTEST_S = 1e-3
 _SMALLEST_SHARE_KEPT = 0.5
 _SHARE_AFTER_FAILURE = 0.6
+_SHRUNK_IN_VAIN, _CLEARLY_SMALLER, _AS_LONG = 2, 0.8, 0.05
+"""Made smaller so often, each time clearly, while things waited as long as before but for such a share."""
+_MUCH_LONGER = 2.0
+"""Round trips. What waits for less may wait behind another viewer, who would then do likewise, and both without end."""
 
 
 class _Asked(msgspec.Struct, gc=False):
@@ -65,6 +69,45 @@ class _Epoch(msgspec.Struct, gc=False):
     """The link does not tell how long things wait."""
 
 
+class _Shrunk(msgspec.Struct, gc=False):
+    """What was measured when the window was made smaller."""
+
+    size_bytes: float
+    wait_s: float
+    rate: float
+
+    def led_to(self, after: _Shrunk) -> bool:
+        """Less was asked for, less came, and things waited as long: no queue of ours."""
+        share = after.size_bytes / self.size_bytes
+        is_slower = share <= _CLEARLY_SMALLER and after.rate <= (1 + share) / 2 * self.rate
+        return is_slower and abs(after.wait_s - self.wait_s) <= _AS_LONG * self.wait_s
+
+
+class _ConstantWait:
+    """Owns how long everything waits however little is asked for: the way has become much longer."""
+
+    def __init__(self) -> None:
+        self.wait_s = 0.0
+        self._last: _Shrunk | None = None
+        self._in_vain = 0
+
+    def measured(self, wait_s: float) -> None:
+        self.wait_s = min(self.wait_s, wait_s)
+
+    def forget_shrinking(self) -> None:
+        self._last, self._in_vain = None, 0
+
+    def is_all_of(self, now: _Shrunk) -> bool:
+        """Known when the window was made smaller in vain often enough."""
+        self._in_vain = self._in_vain + 1 if self._last is not None and self._last.led_to(now) else 0
+        self._last = now
+        if self._in_vain < _SHRUNK_IN_VAIN:
+            return False
+        self.wait_s = now.wait_s
+        self.forget_shrinking()
+        return True
+
+
 class Window:
     def __init__(self) -> None:
         self._asked: dict[int, _Asked] = {}
@@ -82,6 +125,7 @@ class Window:
         self._epoch: _Epoch | None = None
         self._free_epochs = 0
         self._is_settling = False
+        self._constant = _ConstantWait()
         self.is_starting = True
         """What was measured so far says how little was asked for, and not what the way carries."""
 
@@ -174,13 +218,17 @@ class Window:
             self.rate = epoch.size_bytes / lasted_s
             self._rates.append(self.rate)
         bearable_s = self._bearable_s(epoch)
+        self._constant.measured(epoch.least_wait_s)
+        wait_s = epoch.least_wait_s - self._constant.wait_s
+        if wait_s <= bearable_s:
+            self._constant.forget_shrinking()
         if self._is_settling:  # the kernel's word on TCP follows what is so slowly
             self._is_settling = False
-        elif epoch.least_wait_s > bearable_s:
+        elif wait_s > bearable_s and not self._has_become_longer(epoch):
             # A packet that was lost at the beginning looks like a queue: where none stands afterwards, on at once.
             self._free_epochs = _EPOCHS_TO_FAST_GROWTH if self.is_starting else 0
             self.is_starting, self._is_settling = False, True
-            stands_bytes = self.rate * (epoch.least_wait_s - bearable_s / 2)
+            stands_bytes = self.rate * (wait_s - bearable_s / 2)
             self._set(max(self.size_bytes * _SMALLEST_SHARE_KEPT, self.size_bytes - stands_bytes))
         elif epoch.was_full:
             self._free_epochs += 1
@@ -192,6 +240,15 @@ class Window:
             growth = _FAST_GROWTH if is_fast else _GROWTH
             self._set(self.size_bytes * (2 if self.is_starting else growth))
             self.is_starting &= self.size_bytes < _MOST_BYTES
+
+    def _has_become_longer(self, epoch: _Epoch) -> bool:
+        if epoch.is_guessed or epoch.was_idle or epoch.least_wait_s < _MUCH_LONGER * self.round_trip_s:
+            self._constant.forget_shrinking()
+            return False
+        is_constant = self._constant.is_all_of(_Shrunk(self.size_bytes, epoch.least_wait_s, self.rate))
+        if is_constant:
+            self._free_epochs = _EPOCHS_TO_FAST_GROWTH
+        return is_constant
 
     def _bearable_s(self, epoch: _Epoch) -> float:
         wait_s, share, queue_bytes = _LEAST_WAIT_S, _LEAST_WAIT_SHARE, _LEAST_QUEUE_BYTES

@@ -77,39 +77,38 @@ class Congestion:
 
     def on_loss(self, latest_sent_at: float, now: float, round_trip: RoundTrip, loss: LossRate) -> None:
         """Call only when what was lost had filled the window, as `on_ack`."""
-        if latest_sent_at <= self._recovery_at or not _is_congested(round_trip, loss):
+        if latest_sent_at <= self._recovery_at:
             return
-        self._recovery_at = now
-        self._epoch_at = None
-        # Fast convergence, RFC 9438, 4.7.
-        shrinking = self.window_bytes < self._window_max
-        self._window_max = self.window_bytes * (1 + _BETA) / 2 if shrinking else self.window_bytes
-        self.window_bytes = max(self._minimum, self.window_bytes * _BETA)
-        self._threshold = self.window_bytes
+        if round_trip.has_standing_queue or loss.above_usual >= _LOSS_ABOVE_USUAL:
+            self._shrink(self._minimum, now)
 
     def on_loss_below(
         self, used_bytes: float, latest_sent_at: float, now: float, round_trip: RoundTrip, loss: LossRate
     ) -> None:
         """Call when what was lost had not filled the window, of which so much was used.
 
-        A window that slow start has left much too large allows bursts at any rate: it becomes what is used.
+        A window that slow start has left much too large allows bursts at any rate: step by step it becomes what is
+        used. A short break of the way is one step: what is remembered of it counts no more when losses become fewer.
         """
         if latest_sent_at <= self._recovery_at or not self._initial <= used_bytes < self.window_bytes:
             return
-        if _is_congested(round_trip, loss):
-            self._recovery_at = now
-            self._epoch_at = None
-            self.window_bytes = self._window_max = self._threshold = float(used_bytes)
+        if round_trip.has_standing_queue or loss.rate >= loss.above_usual >= _LOSS_ABOVE_USUAL:
+            self._shrink(used_bytes, now)
+
+    def _shrink(self, least_bytes: float, now: float) -> None:
+        self._recovery_at = now
+        self._epoch_at = None
+        # Fast convergence, RFC 9438, 4.7.
+        shrinking = self.window_bytes < self._window_max
+        self._window_max = self.window_bytes * (1 + _BETA) / 2 if shrinking else self.window_bytes
+        self.window_bytes = max(float(least_bytes), self.window_bytes * _BETA)
+        self._threshold = self.window_bytes
 
     def on_persistent_timeout(self) -> None:
         self._threshold = max(self._minimum, self.window_bytes * _BETA)
         self.window_bytes = float(self._minimum)
         self._epoch_at = None
         self._queueing_from = None
-
-
-def _is_congested(round_trip: RoundTrip, loss: LossRate) -> bool:
-    return round_trip.has_standing_queue or loss.above_usual >= _LOSS_ABOVE_USUAL
 
 
 class Pacer:

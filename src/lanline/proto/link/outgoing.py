@@ -348,12 +348,13 @@ class Outgoing:
             if self._mtu.is_probe(packet.number):
                 self._mtu.on_probe_lost(now)
         recovery = self.recovery
-        limited = [packet for packet in lost if packet.was_limited]
+        telling = [packet for packet in lost if not packet.is_mtu_probe]
+        limited = [packet for packet in telling if packet.was_limited]
         if limited:
             self._congestion.on_loss(limited[-1].sent_at, now, recovery.round_trip, recovery.loss)
-        elif lost:
-            used_bytes = recovery.in_flight_bytes + sum(packet.size_bytes for packet in lost)
-            self._congestion.on_loss_below(used_bytes, lost[-1].sent_at, now, recovery.round_trip, recovery.loss)
+        elif telling:
+            used_bytes = recovery.in_flight_bytes + sum(packet.size_bytes for packet in telling)
+            self._congestion.on_loss_below(used_bytes, telling[-1].sent_at, now, recovery.round_trip, recovery.loss)
 
     def _is_worth_repeating(self, frame: bytes) -> bool:
         if frame[0] == frames.MAX_DATA:

@@ -87,9 +87,35 @@ def test_a_window_that_is_hardly_used_becomes_what_is_used_where_that_fills_a_qu
     window.window_bytes = 100.0 * PACKET
     window.on_loss_below(30 * PACKET, 0.01, 0.1, trip(0.1), loss(0.05))
     assert window.window_bytes == 100 * PACKET  # the radio
-    window.on_loss_below(30 * PACKET, 0.01, 0.1, trip(0.1, queueing_s=0.1), loss(0.01))
+    for round_number in range(1, 6):
+        now = 0.2 * round_number
+        window.on_loss_below(30 * PACKET, now - 0.1, now, trip(0.1, queueing_s=0.1), loss(0.01))
+        assert not window.is_slow_start
     assert window.window_bytes == 30 * PACKET
-    assert not window.is_slow_start
+
+
+@pytest.mark.parametrize("moment", [(trip(0.1, queueing_s=0.1), loss(0.01)), (trip(0.1), loss(0.5))])
+def test_one_bad_moment_takes_little_of_a_window_that_is_hardly_used_and_it_comes_back(
+    moment: tuple[RoundTrip, LossRate],
+) -> None:
+    window = congestion()
+    window.window_bytes = 1000.0 * PACKET
+    window.on_loss_below(30 * PACKET, 0.01, 0.1, *moment)
+    window.on_loss_below(30 * PACKET, 0.05, 0.15, *moment)  # sent before that was known
+    assert window.window_bytes == 700 * PACKET
+    for now in itertools.takewhile(lambda now: now < 12.0, itertools.count(0.2, 0.1)):
+        window.on_ack(700 * PACKET, now - 0.1, now, trip(0.1))
+    assert window.window_bytes > 1000 * PACKET
+
+
+def test_what_a_bad_moment_has_left_in_memory_takes_nothing_more_of_a_window_that_is_hardly_used() -> None:
+    window, lately = congestion(), loss(0.0)
+    window.window_bytes = 100.0 * PACKET
+    lately.update(60, 60, 0.0)
+    lately.update(100, 2, 0.3)
+    assert lately.above_usual > 0.1
+    window.on_loss_below(30 * PACKET, 0.2, 0.3, trip(0.1), lately)
+    assert window.window_bytes == 100 * PACKET
 
 
 @pytest.mark.parametrize("used", [9, 100, 130])

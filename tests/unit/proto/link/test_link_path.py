@@ -313,6 +313,25 @@ def test_small_packets_that_are_lost_beside_a_search_do_not_make_the_datagrams_s
     assert outgoing._mtu.current == LinkProfile().mtu_bytes
 
 
+def test_a_lost_search_for_larger_datagrams_does_not_make_the_window_smaller() -> None:
+    pair = Pair()
+    client, _ = pair.establish()
+    congestion, mtu = client._outgoing._congestion, client._outgoing._mtu
+    pair.client.script = lambda _, data: [(0.0, data)] if len(data) <= 1300 else []
+    client.send_message(BULK, bytes(1_000_000))
+    pair.run_until(lambda: client.is_all_delivered, 5.0)
+    pair.run_for(600.0)
+    window_bytes = congestion.window_bytes
+    assert mtu.next_probe_bytes(pair.now) is not None, "it searches again"
+    pair.client.script = lambda _, data: [(0.1, data)] if len(data) <= 1300 else []  # and a queue stands
+    for _ in range(10):
+        client.send_message(BULK, bytes(60_000))
+        pair.run_for(0.05)
+    pair.run_until(lambda: client.is_all_delivered and not client._outgoing.recovery.in_flight, 5.0)
+    assert mtu.next_probe_bytes(pair.now) is None, "nothing larger passes"
+    assert congestion.window_bytes >= window_bytes
+
+
 def test_larger_datagrams_are_looked_for_when_many_small_messages_wait_but_not_for_a_few() -> None:
     pair = Pair()
     client, _ = pair.establish()
