@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from lanline.cli.nodecall import expanded, show_line
-from lanline.cli.video.options import needs_libraries
+from lanline.cli.video.options import needs_libraries, say_aside
+
+_UNNOTICED_S = 2.0
+"""The sound of a file may be longer than its pictures."""
 
 
 def prepare(
@@ -38,3 +41,6 @@ def prepare(
             made = preparing.run(bar.show)
         for path in made:
             show_line(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+        if preparing.missing_s > _UNNOTICED_S:
+            lacks = f"The last {preparing.missing_s:.0f} s of it are not there: {file} is cut off or damaged."
+            say_aside(f"lanline: {lacks}")

@@ -31,6 +31,8 @@ class Preparing:
         self._folder = folder
         self._work = folder / f".{self.name}.preparing"
         self.qualities = self._wanted()
+        self.missing_s = 0.0
+        """Of what the file says that it holds; known at the end."""
 
     def _wanted(self) -> tuple[int, ...]:
         """None that would only be a larger picture of the same lines."""
@@ -104,6 +106,7 @@ class Preparing:
         for lines in self.qualities:  # all or none of them: this takes no room
             self._put_in_place(lines)
         shutil.rmtree(self._work, ignore_errors=True)
+        self.missing_s = max(0.0, self.source.duration_s - FilmFile(self._target(self.qualities[0])).duration_s)
         progress(1.0)
         return [self._target(lines) for lines in self.qualities]
 

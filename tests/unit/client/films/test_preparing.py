@@ -52,6 +52,27 @@ def test_key_frames_stand_at_the_same_times_in_all_qualities(tmp_path: Path, mon
     assert not list(tmp_path.glob(".*"))
 
 
+def test_of_a_file_that_is_cut_off_it_is_known_how_much_is_missing(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "lake.mp4", 20.0)
+    with (
+        av.open(str(source)) as whole,
+        av.open(str(tmp_path / "front.mp4"), "w", options={"movflags": "faststart"}) as front,
+    ):
+        stream = front.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                front.mux(packet)
+    data = (tmp_path / "front.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    preparing = Preparing(tmp_path / "cut.mp4", tmp_path, "cut")
+    preparing.run()
+    assert 2.0 < preparing.missing_s < 19.0
+    whole_film = Preparing(tmp_path / "front.mp4", tmp_path, "front")
+    whole_film.run()
+    assert whole_film.missing_s < 0.5
+
+
 def test_what_was_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_film(tmp_path / "lake.mp4", 5.0)
     whole, encoded = filmencoder.FilmFile.encode_piece, []
